@@ -1,0 +1,43 @@
+# Everything runs from .venv, which each target makes and fills as it needs; nothing is installed
+# outside it. Python 3.11 or newer is all that has to be there: PYTHON=python3.12 picks another.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run reset test lint format bench clean
+
+run: .venv/example
+	@$(BIN)/python -m example_app
+
+reset: .venv/example
+	@$(BIN)/python -m example_app --reset
+
+test: .venv/test
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: .venv/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/bench
+	@$(BIN)/python -m bench --write $(ARGS)
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+
+.venv/pip:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv .venv
+	@$(INSTALL) --upgrade "pip>=25.1"
+	@touch $@
+
+.venv/%: pyproject.toml | .venv/pip
+	@echo "Setting up .venv ($* packages) ..."
+	@$(INSTALL) --editable . --group $*
+	@touch $@

@@ -1,0 +1,187 @@
+"""A checked mapping turned into the SQL expressions that statements are made of."""
+
+import enum
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import QueryableAttribute, aliased
+
+from .inspection import clause, is_counter, is_indexed, key_of, target_of
+from .mapping import Count, Expression, Many, Predicate, Users
+from .models import Tables
+
+
+@dataclass(frozen=True)
+class Sort:
+    """An order of the list; users with equal values are ordered by their key.
+
+    Attributes:
+        name: what stands in the URL.
+        value: the value to order by.
+        nullable: whether it may be NULL. Such users come last in both directions.
+        descending: the direction that people expect first.
+        indexed: whether an index serves it.
+    """
+
+    name: str
+    value: Expression
+    nullable: bool = False
+    descending: bool = False
+    indexed: bool = False
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """What the host said, checked, with the plugin's own tables beside it.
+
+    Expressions that read the plugin's blocks expect ``tables.block`` to be joined.
+    """
+
+    users: Users
+    channels: Sequence[Count]
+    usage: Sequence[Count]
+    tables: Tables
+
+    @functools.cached_property
+    def key(self) -> QueryableAttribute[Any]:
+        """The user model's primary key."""
+        return key_of(self.users.model)
+
+    @functools.cached_property
+    def statuses(self) -> tuple[str, ...]:
+        """The statuses that users of this host can have."""
+        pending = () if self.users.status.pending is None else ("pending",)
+        return ("active", *pending, "inactive", "blocked")
+
+    @functools.cached_property
+    def _status_order(self) -> list[tuple[str, Predicate]]:
+        """The predicates in order of precedence; the first that holds is the user's status."""
+        status = self.users.status
+        by_plugin = self.tables.block.c.user_key.is_not(None)
+        order = [
+            ("blocked", by_plugin if status.blocked is None else by_plugin | status.blocked),
+            ("inactive", status.inactive),
+            ("pending", status.pending),
+            ("active", status.active),
+        ]
+        return [(name, predicate) for name, predicate in order if predicate is not None]
+
+    @functools.cached_property
+    def status(self) -> sa.ColumnElement[str]:
+        """The one status of a user, by the precedence that ``Status`` documents."""
+        cases = [(predicate, name) for name, predicate in self._status_order]
+        return sa.case(*cases, else_="inactive")
+
+    def has_status(self, wanted: str) -> Predicate:
+        """Say when a user has a status, with the host's own predicate, which its indexes serve.
+
+        It agrees with ``status`` for every row, also where predicates overlap or are NULL.
+        """
+        before: list[Predicate] = []
+        held: list[Predicate] = []
+        for name, predicate in self._status_order:
+            if name == wanted:
+                held.append(sa.and_(predicate, *before))
+            before.append(predicate.is_not(sa.true()))
+        if wanted == "inactive":
+            held.append(sa.and_(*before))
+        return sa.or_(sa.false(), *held)
+
+    @functools.cached_property
+    def sort_names(self) -> tuple[str, ...]:
+        """The names of all orders that this host could have."""
+        channels = sa.literal(0) if self.channels else None
+        return tuple(sort.name for sort in self.sorts(channels))
+
+    def sorts(self, channels: Expression | None) -> list[Sort]:
+        """Return every order this host could have; ``channels`` is a user's total of them."""
+        users = self.users
+        found = []
+        if users.created is not None:
+            found.append(self._sort("created", users.created, descending=True))
+        by_name = self._sort("contact", users.username)
+        if not by_name.indexed:
+            by_name = self._sort("contact", sa.func.lower(users.username, type_=sa.String))
+        found.append(by_name)
+        if users.last_login is not None:
+            found.append(self._sort("last_login", users.last_login, descending=True))
+        found.append(Sort("status", self.status))
+        if channels is not None:
+            found.append(Sort("channels", channels, descending=True))
+        return found
+
+    def _sort(self, name: str, value: Expression, *, descending: bool = False) -> Sort:
+        nullable = getattr(clause(value), "nullable", True)
+        indexed = is_indexed(self.users.platform, value)
+        return Sort(name, value, bool(nullable), descending, indexed)
+
+    @functools.cached_property
+    def roles(self) -> sa.ColumnElement[Any] | None:
+        """A user's role; where there may be many, all of them as one string."""
+        role = self.users.role
+        if not isinstance(role, Many):
+            return None if role is None else clause(role)
+        column = clause(role.column)
+        text = sa.cast(column, sa.String(255)) if isinstance(column.type, sa.Enum) else column
+        owner = aliased(self.users.model)
+        return (
+            sa.select(sa.func.aggregate_strings(text, SEPARATOR))
+            .select_from(owner)
+            .join(getattr(owner, role.through.key))
+            .where(getattr(owner, self.key.key) == self.key)
+            .scalar_subquery()
+        )
+
+    def has_role(self, wanted: str) -> Predicate:
+        """Say when a user has a role, given as the word that the page shows."""
+        role = self.users.role
+        if role is None:
+            return sa.false()
+        column = clause(role.column if isinstance(role, Many) else role)
+        values = [v for v in known_words(column) or [wanted] if word(v) == wanted]
+        holds = column.in_(values) if values else sa.false()
+        return role.through.any(holds) if isinstance(role, Many) else holds
+
+    def count(self, count: Count, platform: Any) -> sa.ColumnElement[int]:
+        """Return how many a user has, as an expression for a statement that reads users."""
+        if is_counter(self.users, count):
+            return sa.func.coalesce(count.column, 0)
+        return self._owned(count, platform, sa.func.count()).scalar_subquery()
+
+    def has_any(self, count: Count, platform: Any) -> Predicate:
+        """Say when a user has at least one."""
+        if is_counter(self.users, count):
+            return clause(count.column) > 0
+        return self._owned(count, platform, sa.literal(1)).exists()
+
+    def _owned(self, count: Count, platform: Any, column: Any) -> sa.Select[Any]:
+        target = target_of(self.users, count.column)
+        rows = sa.select(column).select_from(origin(count)).where(clause(count.column) == target)
+        if count.platform is not None:
+            rows = rows.where(clause(count.platform) == platform)
+        return rows if count.where is None else rows.where(count.where)
+
+
+SEPARATOR = "\x1f"
+"""Between the roles of one user in a single string: ASCII's own unit separator."""
+
+
+def word(value: Any) -> str:
+    """Return the word for a role as the page shows it."""
+    return str(value.value if isinstance(value, enum.Enum) else value)
+
+
+def known_words(column: sa.ColumnElement[Any]) -> list[Any] | None:
+    """Return the values that an enum column may take, None for any other column."""
+    if not isinstance(column.type, sa.Enum):
+        return None
+    return list(column.type.enum_class or column.type.enums)
+
+
+def origin(count: Count) -> Any:
+    """Return what the rows of a count are selected from."""
+    parent = getattr(count.column, "parent", None)
+    return clause(count.column).table if parent is None else parent.entity

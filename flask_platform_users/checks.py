@@ -1,0 +1,294 @@
+"""What can be wrong with a configuration: one sentence each, all of them at once."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import QueryableAttribute
+
+from .billing import Billing
+from .inspection import (
+    clause,
+    is_counter,
+    key_of,
+    mapper_of,
+    python_type,
+    tables_of,
+    target_of,
+    user_tables,
+)
+from .mapping import Count, Many, Status, Users
+from .policy import Policy
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def app_faults(app: Flask, name: str) -> Iterator[str]:
+    """Find what the app lacks before the plugin can be mounted on it as ``name``."""
+    if "sqlalchemy" not in app.extensions:
+        yield "init_app(app) was given an app without a database; call db.init_app(app) first."
+    if not hasattr(app, "login_manager"):
+        yield (
+            "init_app(app) was given an app without a login manager; "
+            "call LoginManager().init_app(app) (or your login extension's) first."
+        )
+    if not app.secret_key:
+        yield (
+            "init_app(app) was given an app without a secret key, which sessions and page links "
+            "are signed with; set app.config['SECRET_KEY'] to a long random value."
+        )
+    if name in app.blueprints:
+        yield (
+            f"PlatformUsers(name={name!r}) is the name of a blueprint that the app has already; "
+            "give each mount a name of its own, such as name='clients'."
+        )
+
+
+def argument_faults(
+    db: Any,
+    users: Any,
+    channels: Any,
+    usage: Any,
+    billing: Any,
+    policy: Any,
+    name: Any,
+) -> Iterator[str]:
+    """Find what is wrong with the arguments of ``PlatformUsers``."""
+    yield from _kind("PlatformUsers(db)", db, SQLAlchemy, "your Flask-SQLAlchemy object")
+    yield from _kind("PlatformUsers(policy=...)", policy, Policy, "an instance of your Policy")
+    if billing is not None and (isinstance(billing, type) or not isinstance(billing, Billing)):
+        yield (
+            f"PlatformUsers(billing=...) was given {_shown(billing)}; expected an object with a "
+            "method subscription(user), such as billing=AcmeBilling()."
+        )
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        yield (
+            f"PlatformUsers(name=...) was given {name!r}; expected a lower-case identifier, "
+            "such as name='clients'."
+        )
+    counts: list[Count] = []
+    for argument, value in (("channels", channels), ("usage", usage)):
+        for count in value:
+            wrong = list(
+                _kind(f"PlatformUsers({argument}=...)", count, Count, "Count objects only")
+            )
+            yield from wrong
+            if not wrong:
+                counts.append(count)
+    yield from _name_faults(counts)
+    wrong = list(_kind("PlatformUsers(users=...)", users, Users, "Users(YourModel, ...)"))
+    yield from wrong or _users_faults(users, counts)
+
+
+def _users_faults(users: Users, counts: Sequence[Count]) -> Iterator[str]:
+    model: Any = users.model
+    if not isinstance(model, type) or sa.inspect(model, raiseerr=False) is None:
+        yield (
+            f"Users(model) was given {_shown(users.model)}; expected the mapped class of your "
+            "users, such as Users(User, ...)."
+        )
+        return
+    keys = [column.name for column in mapper_of(users.model).primary_key]
+    if len(keys) != 1:
+        yield (
+            f"Users({users.model.__name__}) has a composite primary key ({', '.join(keys)}); "
+            "expected a model with one key column: map the model of the person itself, and "
+            "reach the membership by join=."
+        )
+        return
+    try:
+        tables = user_tables(users)
+    except (InvalidRequestError, TypeError, ValueError):
+        yield (
+            f"Users(join=...) was given {_shown(users.join)}; expected pairs of a model and its ON "
+            "clause, such as join=[(Membership, Membership.user_id == User.id)]."
+        )
+        return
+    fields = {
+        "platform": users.platform,
+        "username": users.username,
+        "email": users.email,
+        "phone": users.phone,
+        "last_login": users.last_login,
+        "created": users.created,
+    }
+    for argument, value in fields.items():
+        if value is not None or argument in {"platform", "username", "email"}:
+            yield from _field_faults(users, f"Users({argument}=...)", value, tables)
+    yield from _moment_faults(users)
+    yield from _role_faults(users, tables)
+    yield from _status_faults(users, tables)
+    platform: Any = users.platform
+    if isinstance(platform, sa.SQLColumnExpression) and isinstance(
+        clause(platform).type, sa.types.NullType
+    ):
+        yield (
+            f"Users(platform=...) was given {platform}, whose type is not known yet; expected a "
+            "column with a type: name it, as in mapped_column(Integer, ForeignKey(...))."
+        )
+    for count in counts:
+        yield from _count_faults(users, count, tables)
+
+
+def _field_faults(
+    users: Users, argument: str, value: Any, tables: set[sa.FromClause]
+) -> Iterator[str]:
+    wrong = list(
+        _kind(argument, value, sa.SQLColumnExpression, f"a column, such as {_example(users)}")
+    )
+    yield from wrong
+    if not wrong and not tables_of(value) <= tables:
+        yield (
+            f"{argument} was given {value}, a column of another model; expected one of "
+            f"{users.model.__name__} or of a model in join=: add the join that leads there, as in "
+            "join=[(Membership, Membership.user_id == User.id)]."
+        )
+
+
+def _moment_faults(users: Users) -> Iterator[str]:
+    for argument, value in (("last_login", users.last_login), ("created", users.created)):
+        if isinstance(value, sa.SQLColumnExpression) and python_type(value) is not datetime:
+            yield (
+                f"Users({argument}=...) was given {value} of type {clause(value).type!r}; "
+                "expected a DateTime column: leave the argument out if there is none."
+            )
+
+
+def _role_faults(users: Users, tables: set[sa.FromClause]) -> Iterator[str]:
+    role = users.role
+    if role is None:
+        return
+    if not isinstance(role, Many):
+        yield from _field_faults(users, "Users(role=...)", role, tables)
+        return
+    through: Any = role.through
+    relationship: Any = getattr(through, "property", None)
+    model = users.model.__name__
+    if not isinstance(through, QueryableAttribute) or not hasattr(relationship, "mapper"):
+        yield (
+            f"Many(through=...) was given {_shown(through)}; expected a relationship of {model}, "
+            f"such as Many(Role.name, through={model}.roles)."
+        )
+    elif not tables_of(role.column) <= set(relationship.mapper.tables):
+        yield (
+            f"Many(column) was given {role.column}, which is not reached through "
+            f"{through}; expected a column of {relationship.mapper.class_.__name__}."
+        )
+
+
+def _status_faults(users: Users, tables: set[sa.FromClause]) -> Iterator[str]:
+    status: Any = users.status
+    wrong = list(
+        _kind(
+            "Users(status=...)",
+            status,
+            Status,
+            f"a Status, such as Status.column({users.model.__name__}.status)",
+        )
+    )
+    yield from wrong
+    if wrong:
+        return
+    yield from status.faults
+    for name in ("active", "inactive", "blocked", "pending"):
+        predicate = getattr(status, name)
+        if predicate is not None or name == "active":
+            yield from _field_faults(users, f"Status({name}=...)", predicate, tables)
+    if status.write is not None and not callable(status.write):
+        yield (
+            f"Status(write=...) was given {_shown(status.write)}; expected a function "
+            "write(user, status) that changes the model and does not commit."
+        )
+
+
+def _count_faults(users: Users, count: Count, tables: set[sa.FromClause]) -> Iterator[str]:
+    argument, model = f"Count({count.name!r})", users.model.__name__
+    key = f"{model}.{key_of(users.model).key}"
+    wrong = list(
+        _kind(argument, count.column, sa.SQLColumnExpression, f"a column that points at {key}")
+    )
+    yield from wrong
+    if wrong:
+        return
+    if is_counter(users, count):
+        if clause(count.column).foreign_keys:
+            yield (
+                f"{argument} was given {count.column}, a foreign key on the user's own "
+                "row; expected another table or a counter: to count users under users, pass the "
+                "column of an aliased(...) model."
+            )
+        elif count.where is not None or count.platform is not None:
+            yield (
+                f"{argument} was given a counter on the user's own row together with where= or "
+                "platform=, which say which rows to count; leave them out."
+            )
+        return
+    if target_of(users, count.column) is None:
+        yield (
+            f"{argument} was given {count.column}, which does not reach {key}; expected a "
+            f"column that holds a user's key: pass the one with a foreign key to {key}."
+        )
+    if count.platform is None and users.join:
+        yield (
+            f"{argument} has no platform=, but users belong to platforms through join= and may "
+            "belong to several; expected the counted table's own platform column, as in "
+            f"Count({count.name!r}, ..., platform=Channel.platform_id)."
+        )
+    counted = tables_of(count.column)
+    for name, value in (("where", count.where), ("platform", count.platform)):
+        if value is None:
+            continue
+        wrong = list(
+            _kind(f"{argument} {name}=", value, sa.SQLColumnExpression, "an SQL expression")
+        )
+        yield from wrong
+        if not wrong and not tables_of(value) <= counted:
+            yield (
+                f"{argument} was given {name}={value}, a column of another model than "
+                f"{count.column}; expected one of the counted table."
+            )
+    metadata = {t.metadata for t in counted | tables if isinstance(t, sa.Table)}
+    if len({m.info.get("bind_key") for m in metadata}) > 1:
+        yield (
+            f"{argument} was given {count.column}, which lives in another database than "
+            f"{model}; expected a table on the same bind, since one statement reads both: leave it "
+            "out, or keep a counter on the user's row."
+        )
+
+
+def _name_faults(counts: Sequence[Count]) -> Iterator[str]:
+    for count in counts:
+        if not _NAME.fullmatch(str(count.name)):
+            yield (
+                f"Count(name) was given {count.name!r}; expected a lower-case identifier, "
+                "such as 'whatsapp'."
+            )
+    for name, times in Counter(str(count.name) for count in counts).items():
+        if times > 1:
+            yield (
+                f"Count({name!r}) is given {times} times among channels= and usage=; expected "
+                "each name once: rename all but one, the label= may stay."
+            )
+
+
+def _kind(argument: str, value: Any, kind: type[Any], expected: str) -> Iterator[str]:
+    if not isinstance(value, kind):
+        yield f"{argument} was given {_shown(value)}; expected {expected}."
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, sa.SQLColumnExpression):
+        return f"the column {value}"
+    return f"{value!r} ({type(value).__name__})"
+
+
+def _example(users: Users) -> str:
+    return f"{users.model.__name__}.{key_of(users.model).key}"

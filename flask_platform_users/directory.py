@@ -1,0 +1,411 @@
+"""Every question the page asks of the host's data, always inside one platform.
+
+A ``Directory`` is made for one platform and puts it into the WHERE of every statement. It reads
+columns, not model instances (one user's details excepted), so nothing is loaded lazily later.
+"""
+
+import re
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.orm import Session, scoped_session
+
+from .binding import SEPARATOR, Mapping, Sort, known_words, origin, word
+from .errors import NotFoundError
+from .inspection import clause, is_counter, mapper_of, python_type, target_of
+from .mapping import Count, Many
+from .models import as_utc
+from .paging import Cursor
+from .results import Page, Summary, UserDetails, UserRow
+
+BOUNDED = 10_000
+"""Platforms up to this size may be sorted, and roles looked up, by reading all their users."""
+
+MATCHES = 1_000
+"""The matches of a filter are counted up to this many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListQuery:
+    """What the list is asked for.
+
+    Attributes:
+        search: part of a username or email, in any case; ``%`` and ``_`` mean themselves.
+        status: one of the mapping's statuses.
+        role: a role as the page shows it.
+        channel: the name of a kind; users with at least one of it.
+        descending: the direction of the order.
+        per_page: rows on a page.
+        cursor: where the page starts; None for the first.
+    """
+
+    search: str = ""
+    status: str | None = None
+    role: str | None = None
+    channel: str | None = None
+    descending: bool = False
+    per_page: int = 25
+    cursor: Cursor | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves some users out."""
+        return bool(self.search or self.status or self.role or self.channel)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Reads one platform's users.
+
+    Args:
+        mapping: the host's mapping.
+        session: the host's session. Nothing is written to it, nor flushed.
+        platform: the key of the platform, as the host's policy gave it.
+        now: returns the present moment; blocks end by it.
+    """
+
+    mapping: Mapping
+    session: Session | scoped_session[Any]
+    platform: Any
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    # What can be asked
+
+    def summary(self) -> Summary:
+        """Count users by status and channels by kind. One statement."""
+        mapping = self.mapping
+        counters = [count for count in mapping.channels if is_counter(mapping.users, count)]
+        parts = [
+            self._users(
+                sa.func.count().label("total"),
+                *(
+                    sa.func.count(sa.case((mapping.has_status(status), 1))).label(status)
+                    for status in mapping.statuses
+                ),
+                *(sa.func.sum(count.column).label(f"channel_{count.name}") for count in counters),
+            )
+        ]
+        groups = defaultdict(list)
+        for count in mapping.channels:
+            if count not in counters:
+                groups[count.column, count.platform].append(count)
+        parts += [self._totals(counts) for counts in groups.values()]
+        first, *others = [part.subquery() for part in parts]
+        source: sa.FromClause = first
+        for other in others:
+            source = source.join(other, sa.true())
+        columns = [column for part in (first, *others) for column in part.c]
+        row = self._execute(sa.select(*columns).select_from(source)).one()._mapping
+        return Summary(
+            total=row["total"],
+            active=row["active"],
+            inactive=row["inactive"] + row["blocked"],
+            blocked=row["blocked"],
+            pending=row.get("pending", 0),
+            channels={c.name: int(row[f"channel_{c.name}"] or 0) for c in mapping.channels},
+        )
+
+    def sorts(self, total: int) -> dict[str, Sort]:
+        """Return the orders that a platform of ``total`` users can afford, the default first."""
+        channels = self._total_channels() if self.mapping.channels else None
+        affordable = {
+            sort.name: sort
+            for sort in self.mapping.sorts(channels)
+            if sort.indexed or total <= BOUNDED
+        }
+        return affordable or {"key": Sort("key", self.mapping.key, indexed=True)}
+
+    def roles(self, total: int) -> tuple[str, ...]:
+        """Return the roles to filter by; none where finding them would read too many users.
+
+        At most one statement.
+        """
+        role = self.mapping.users.role
+        if role is None or self.mapping.users.roles is not None:
+            return tuple(self.mapping.users.roles or ())
+        column = clause(role.column if isinstance(role, Many) else role)
+        values = known_words(column)
+        if values is None:
+            if isinstance(role, Many):
+                statement = sa.select(column).distinct()
+            elif total <= BOUNDED:
+                statement = self._users(column).distinct()
+            else:
+                return ()
+            values = [value for value in self._execute(statement).scalars() if value is not None]
+        return tuple(sorted(map(word, values)))
+
+    def page(self, query: ListQuery, sort: Sort) -> Page:
+        """Return the page that a query asks for, in the order of ``sort``. One statement."""
+        cursor = query.cursor
+        backward = cursor is not None and cursor.backward
+        descending = query.descending != backward
+        place = self._place(query, sort, descending=descending)
+        statement = (
+            self._users(*self._fields(), place.c.value.label("sorted_by"))
+            .join(place, place.c.key == self.mapping.key)
+            .order_by(place.c.part, *_order(descending, place.c.value, place.c.key))
+            .limit(query.per_page + 1)
+        )
+        found = self._execute(statement).all()
+        more = len(found) > query.per_page
+        rows = list(found[: query.per_page])
+        if backward:
+            rows.reverse()
+        has_previous, has_next = (more, True) if backward else (cursor is not None, more)
+        if cursor is None or (backward and not more):
+            start = 1
+        elif backward:
+            start = max(1, cursor.number - len(rows))
+        else:
+            start = cursor.number + 1
+        page = Page(users=[self._row(row) for row in rows], start=start, previous=None, next=None)
+        if not rows:
+            return page
+        return Page(
+            users=page.users,
+            start=start,
+            previous=_cursor(rows[0], start, backward=True) if has_previous else None,
+            next=_cursor(rows[-1], page.end) if has_next else None,
+        )
+
+    def matches(self, query: ListQuery) -> int:
+        """Count the users that the filters let through, up to ``MATCHES`` + 1. One statement."""
+        some = self._users(sa.literal(1).label("one")).where(*self._filters(query))
+        statement = sa.select(sa.func.count()).select_from(some.limit(MATCHES + 1).subquery())
+        count: int = self._execute(statement).scalar_one()
+        return count
+
+    def user(self, key: str) -> UserDetails:
+        """Return one user by the text of their key. One statement.
+
+        Raises:
+            NotFoundError: there is none on this platform, wherever else there may be.
+        """
+        block = self.mapping.tables.block.c
+        statement = self._users(
+            self.mapping.users.model,
+            *self._fields(),
+            block.reason.label("block_reason"),
+            block.until.label("blocked_until"),
+        )
+        row = self._find(statement, key)
+        # Databases may take other spellings for the same key (case, trailing spaces); we do not.
+        if row is None or str(row.key) != key:
+            raise NotFoundError(key)
+        return UserDetails(
+            record=row[0],
+            block_reason=row.block_reason,
+            blocked_until=row.blocked_until,
+            **vars(self._row(row)),
+        )
+
+    def usage(self, user: UserRow) -> dict[str, int]:
+        """Count what a user of this platform has of everything in ``usage``. One statement.
+
+        Raises:
+            NotFoundError: the user is not, or no longer, on this platform.
+        """
+        counts = [
+            self.mapping.count(count, self.platform).label(count.name)
+            for count in self.mapping.usage
+        ]
+        statement = self._users(self.mapping.key.label("key"), *counts)
+        row = self._execute(statement.where(self.mapping.key == user.key)).first()
+        if row is None:
+            raise NotFoundError(user.key)
+        return {count.name: row._mapping[count.name] for count in self.mapping.usage}
+
+    # How it is asked
+
+    def _execute(self, statement: sa.Select[Any]) -> sa.Result[Any]:
+        with self.session.no_autoflush:
+            return self.session.execute(
+                statement, bind_arguments={"mapper": mapper_of(self.mapping.users.model)}
+            )
+
+    def _users(self, *columns: Any) -> sa.Select[Any]:
+        """Start every statement on users: their membership, their block, this platform."""
+        users, block = self.mapping.users, self.mapping.tables.block
+        statement: sa.Select[Any] = sa.select(*columns).select_from(users.model)
+        for target, on in users.join:
+            statement = statement.join(target, on)
+        alive = block.c.until.is_(None) | (block.c.until > self.now())
+        own = (block.c.platform_key == users.platform) & (block.c.user_key == self.mapping.key)
+        return statement.outerjoin(block, own & alive).where(
+            clause(users.platform) == self.platform
+        )
+
+    def _totals(self, counts: list[Count]) -> sa.Select[Any]:
+        """Count the rows of one table by kind, in one pass."""
+        users, first = self.mapping.users, counts[0]
+        columns: list[Any] = [
+            sa.func.count(1 if c.where is None else sa.case((c.where, 1))).label(
+                f"channel_{c.name}"
+            )
+            for c in counts
+        ]
+        if first.platform is not None:
+            statement = sa.select(*columns).select_from(origin(first))
+            return statement.where(clause(first.platform) == self.platform)
+        target = target_of(users, first.column)
+        return self._users(*columns).join(origin(first), clause(first.column) == target)
+
+    def _total_channels(self) -> sa.ColumnElement[int]:
+        first, *others = [self.mapping.count(c, self.platform) for c in self.mapping.channels]
+        return sum(others, first)
+
+    def _fields(self) -> list[sa.ColumnElement[Any]]:
+        users = self.mapping.users
+        fields = {
+            "key": self.mapping.key,
+            "username": users.username,
+            "email": users.email,
+            "phone": users.phone,
+            "role": self.mapping.roles,
+            "status": self.mapping.status,
+            "last_login": users.last_login,
+            "created": users.created,
+        }
+        return [
+            *(
+                (sa.null() if value is None else value).label(name)
+                for name, value in fields.items()
+            ),
+            *(
+                self.mapping.count(count, self.platform).label(f"channel_{count.name}")
+                for count in self.mapping.channels
+            ),
+        ]
+
+    def _row(self, row: sa.Row[Any]) -> UserRow:
+        role = row.role
+        if isinstance(self.mapping.users.role, Many):
+            roles = tuple(sorted(role.split(SEPARATOR))) if role else ()
+        else:
+            roles = () if role is None else (word(role),)
+        return UserRow(
+            key=row.key,
+            username=row.username,
+            email=row.email,
+            phone=row.phone,
+            roles=roles,
+            status=row.status,
+            last_login=as_utc(row.last_login),
+            created=as_utc(row.created),
+            channels={c.name: row._mapping[f"channel_{c.name}"] for c in self.mapping.channels},
+        )
+
+    def _place(self, query: ListQuery, sort: Sort, *, descending: bool) -> sa.Subquery:
+        """Find the keys of a page, before anything else is read of its users.
+
+        Users without a value are a part of their own behind the others, so that each part is one
+        stretch of an index on every database, however deep the page.
+        """
+        key, value, cursor = self.mapping.key, clause(sort.value), query.cursor
+        parts = ["valued", "null"] if sort.nullable else ["valued"]
+        if cursor is not None:
+            if cursor.backward:
+                parts.reverse()
+            parts = parts[parts.index("null" if cursor.value is None else "valued") :]
+        found = []
+        for rank, part in enumerate(parts):
+            rows = self._users(
+                key.label("key"), value.label("value"), sa.literal_column(str(rank)).label("part")
+            ).where(*self._filters(query))
+            if sort.nullable:
+                rows = rows.where(value.is_(None) if part == "null" else value.is_not(None))
+            if cursor is not None and rank == 0:
+                rows = rows.where(_beyond(cursor, key, value, descending=descending))
+            order = _order(descending, value, key)
+            found.append(rows.order_by(*order).limit(query.per_page + 1).subquery())
+        if len(found) == 1:
+            return found[0]
+        return sa.union_all(*(sa.select(part) for part in found)).subquery()
+
+    def _filters(self, query: ListQuery) -> list[sa.ColumnElement[bool]]:
+        mapping, filters = self.mapping, []
+        if query.search:
+            filters.append(self._contains(query.search))
+        if query.status == "inactive":  # as on the card: the inactive and the blocked together
+            filters.append(mapping.has_status("inactive") | mapping.has_status("blocked"))
+        elif query.status:
+            filters.append(mapping.has_status(query.status))
+        if query.role:
+            filters.append(mapping.has_role(query.role))
+        if query.channel:
+            kinds = [count for count in mapping.channels if count.name == query.channel]
+            filters += [mapping.has_any(count, self.platform) for count in kinds]
+        return filters
+
+    def _contains(self, term: str) -> sa.ColumnElement[bool]:
+        columns = (clause(self.mapping.users.username), clause(self.mapping.users.email))
+        connection = self.session.connection({"mapper": mapper_of(self.mapping.users.model)})
+        if connection.dialect.name != "sqlite":
+            return sa.or_(*(column.icontains(term, autoescape=True) for column in columns))
+        # SQLite's lower() and LIKE know the letters of ASCII only.
+        driver: Any = connection.connection.driver_connection
+        driver.create_function("platform_users_fold", 1, _fold, deterministic=True)
+        folded = [sa.func.platform_users_fold(c, type_=sa.String) for c in columns]
+        return sa.or_(*(column.contains(_fold(term), autoescape=True) for column in folded))
+
+    def _find(self, statement: sa.Select[Any], key: str) -> sa.Row[Any] | None:
+        """Look a user up. A key that cannot be one costs the same statement as one that is not."""
+        parsed = _parse(key, python_type(self.mapping.key))
+        wanted = sa.false() if parsed is None else clause(self.mapping.key) == parsed
+        try:
+            return self._execute(statement.where(wanted)).first()
+        except DBAPIError:
+            raise
+        except StatementError:  # the host's own type refused the value before it was sent
+            return self._execute(statement.where(sa.false())).first()
+
+
+def _fold(text: str | None) -> str | None:
+    return None if text is None else str(text).casefold()
+
+
+def _order(descending: bool, *columns: Any) -> list[sa.UnaryExpression[Any]]:
+    return [column.desc() if descending else column.asc() for column in columns]
+
+
+def _beyond(
+    cursor: Cursor, key: Any, value: sa.ColumnElement[Any], *, descending: bool
+) -> sa.ColumnElement[bool]:
+    """Say which rows come after the cursor's in the order of (value, key).
+
+    The bound on the value alone is implied, but lets MariaDB seek: it has no index access by
+    comparison of pairs.
+    """
+    last_key = sa.literal(cursor.key, key.type)
+    if cursor.value is None:
+        here: sa.ColumnElement[bool] = key < last_key if descending else key > last_key
+        return here
+    last = sa.literal(cursor.value, value.type)
+    pair, last_pair = sa.tuple_(value, key), sa.tuple_(last, last_key)
+    if descending:
+        return (value <= last) & (pair < last_pair)
+    return (value >= last) & (pair > last_pair)
+
+
+def _cursor(row: sa.Row[Any], number: int, *, backward: bool = False) -> Cursor:
+    return Cursor(key=row.key, value=row.sorted_by, number=number, backward=backward)
+
+
+def _parse(key: str, kind: type[Any] | None) -> Any:
+    """Turn the text of a key into its value; None where no key can be spelled like that."""
+    if kind is int:
+        number = int(key) if re.fullmatch(r"-?[0-9]{1,19}", key) else None
+        return number if number is not None and abs(number) < 2**63 else None
+    if kind is uuid.UUID:
+        try:
+            return uuid.UUID(key)
+        except ValueError:
+            return None
+    return None if len(key) > 255 or "\x00" in key else key

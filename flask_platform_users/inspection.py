@@ -1,0 +1,103 @@
+"""What SQLAlchemy knows of the host's models: keys, tables, foreign keys, indexes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapper, QueryableAttribute
+
+from .mapping import Count, Expression, Users
+
+
+def mapper_of(model: type[Any]) -> Mapper[Any]:
+    """Return the mapper of a mapped class."""
+    mapper: Mapper[Any] = sa.inspect(model)
+    return mapper
+
+
+def key_of(model: type[Any]) -> QueryableAttribute[Any]:
+    """Return the attribute that holds the model's (single-column) primary key."""
+    mapper = mapper_of(model)
+    attribute: QueryableAttribute[Any] = mapper.get_property_by_column(
+        mapper.primary_key[0]
+    ).class_attribute
+    return attribute
+
+
+def tables_of(expression: Expression) -> set[sa.FromClause]:
+    """Return the tables whose columns an expression reads; those inside a subquery are its own."""
+    return {column.table for column in _columns(expression) if column.table is not None}
+
+
+def _columns(expression: Expression) -> Iterator[sa.ColumnClause[Any]]:
+    stack: list[Any] = [clause(expression)]
+    while stack:
+        element = stack.pop()
+        if isinstance(element, sa.ColumnClause):
+            yield element
+        elif not isinstance(element, sa.SelectBase | sa.ScalarSelect | sa.Exists):
+            stack.extend(element.get_children())
+
+
+def clause(expression: Expression) -> sa.ColumnElement[Any]:
+    """Return the SQL behind an attribute of a mapped class, or the expression itself."""
+    element: sa.ColumnElement[Any] = expression.expression  # type: ignore[attr-defined]
+    return element
+
+
+def user_tables(users: Users) -> set[sa.FromClause]:
+    """Return the tables of the user model and of everything named in ``join``."""
+    tables: set[sa.FromClause] = set(mapper_of(users.model).tables)
+    for target, _ in users.join:
+        tables |= _tables_of_target(target)
+    return tables
+
+
+def _tables_of_target(target: Any) -> set[sa.FromClause]:
+    inspected = sa.inspect(target)
+    if isinstance(inspected, Mapper):
+        return set(inspected.tables)
+    return {inspected.selectable}
+
+
+def is_counter(users: Users, count: Count) -> bool:
+    """Say whether a count is a number kept on the user's own row."""
+    return tables_of(count.column) <= user_tables(users)
+
+
+def target_of(users: Users, column: Expression) -> Expression | None:
+    """Return the user's attribute that a counted table's column points at, None if there is none.
+
+    A foreign key decides; a column without one must have the type of the user's key.
+    """
+    mapper = mapper_of(users.model)
+    foreign_keys = clause(column).foreign_keys
+    for foreign_key in foreign_keys:
+        for own in mapper.columns:
+            if foreign_key.column is own:
+                attribute: Expression = mapper.get_property_by_column(own).class_attribute
+                return attribute
+    key = key_of(users.model)
+    return None if foreign_keys or python_type(column) is not python_type(key) else key
+
+
+def python_type(expression: Expression) -> type[Any] | None:
+    """Return the Python type that a column's values are stored from, None if it does not say."""
+    type_ = clause(expression).type
+    if isinstance(type_, sa.types.TypeDecorator):
+        type_ = type_.impl_instance
+    try:
+        return type_.python_type
+    except NotImplementedError:
+        return None
+
+
+def is_indexed(*columns: Expression) -> bool:
+    """Say whether an index starts with these columns or expressions, in this order."""
+    wanted = [str(clause(column)) for column in columns]
+    return any(
+        [str(part) for part in index.expressions][: len(wanted)] == wanted
+        for table in tables_of(columns[0])
+        if isinstance(table, sa.Table)
+        for index in table.indexes
+    )

@@ -1,0 +1,200 @@
+"""What a host tells the plugin of its models: plain, frozen values made of SQL expressions.
+
+Nothing here touches a database or Flask. ``checks`` says whether a mapping can work,
+``directory`` builds statements from it.
+"""
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import QueryableAttribute
+
+Expression = sa.SQLColumnExpression[Any]
+Predicate = sa.ColumnElement[bool]
+
+STATUSES = ("active", "inactive", "blocked", "pending")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """A user's status, as one predicate for each of the four.
+
+    A row is blocked if ``blocked`` holds or the plugin blocked the user itself; else inactive if
+    ``inactive`` holds; else pending; else active; and a row for which none of them holds is
+    inactive. So every user has exactly one status whatever the host's data looks like.
+
+    Args:
+        active: when a user can use the product.
+        inactive: when a user is switched off; None leaves it to "none of the others".
+        blocked: when a user is blocked; None where the host cannot say so (the plugin can).
+        pending: when a user has not finished signing up; None hides that status.
+        write: ``write(user, status)`` changes the host's model to a status and never commits.
+    """
+
+    active: Predicate
+    inactive: Predicate | None = None
+    blocked: Predicate | None = None
+    pending: Predicate | None = None
+    write: Callable[[Any, str], None] | None = None
+    faults: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def column(
+        cls,
+        column: Expression,
+        *,
+        active: Any = "active",
+        inactive: Any = "inactive",
+        blocked: Any = "blocked",
+        pending: Any = "pending",
+    ) -> "Status":
+        """Map a status kept in one column.
+
+        Args:
+            column: the host's column: strings, integers, or an enum.
+            active: the host's word for it, or a tuple of words that all mean it; for an enum
+                column a member, its name or its value. None: this column cannot say it.
+            inactive: likewise.
+            blocked: likewise.
+            pending: likewise.
+        """
+        given = {"active": active, "inactive": inactive, "blocked": blocked, "pending": pending}
+        words, faults = _words(column, given)
+        if "active" not in words and not faults:
+            faults = ("Status.column(active=...) was given no word; say which one means active.",)
+        predicates: dict[str, Predicate] = {
+            status: column.in_(values) if len(values) > 1 else column == values[0]
+            for status, values in words.items()
+        }
+        return cls(
+            active=predicates.get("active", sa.false()),
+            inactive=predicates.get("inactive"),
+            blocked=predicates.get("blocked"),
+            pending=predicates.get("pending"),
+            faults=faults,
+        )
+
+
+def _words(
+    column: Expression, given: dict[str, Any]
+) -> tuple[dict[str, list[Any]], tuple[str, ...]]:
+    """Turn the words given for each status into values the column's type takes."""
+    words: dict[str, list[Any]] = {}
+    faults: list[str] = []
+    choices = _choices(getattr(column, "type", None))
+    for status, value in given.items():
+        values = list(value) if isinstance(value, tuple | list | set | frozenset) else [value]
+        for word in values:
+            if word is None:
+                continue
+            if choices is None:
+                words.setdefault(status, []).append(word)
+            elif word in choices:
+                words.setdefault(status, []).append(choices[word])
+            elif word != status:  # our own default word may be missing from the host's enum
+                faults.append(
+                    f"Status.column({status}=...) was given {word!r}, which is not a value of "
+                    f"{column}; give one of {', '.join(_names(choices))}."
+                )
+    return words, tuple(faults)
+
+
+def _choices(type_: Any) -> dict[Any, Any] | None:
+    """Return every spelling of an enum type's values, or None for any other type."""
+    if not isinstance(type_, sa.Enum):
+        return None
+    if type_.enum_class is None:
+        return {name: name for name in type_.enums}
+    choices: dict[Any, Any] = {}
+    for member in type_.enum_class:
+        choices |= {member: member, member.name: member, member.value: member}
+    return choices
+
+
+def _names(choices: dict[Any, Any]) -> Iterable[str]:
+    return dict.fromkeys(
+        repr(value.value if isinstance(value, enum.Enum) else value) for value in choices.values()
+    )
+
+
+@dataclass(frozen=True)
+class Many:
+    """Many values of one kind for each user, such as roles in a many-to-many relationship.
+
+    Args:
+        column: the value, a column of the related model (``Role.name``).
+        through: the relationship that leads there (``User.roles``).
+    """
+
+    column: Expression
+    _: KW_ONLY
+    through: QueryableAttribute[Any]
+
+
+@dataclass(frozen=True)
+class Users:
+    """The host's user model, and where on it the page finds what it shows.
+
+    Every value but ``model`` is a column or another SQL expression of ``model``, or of a model
+    named in ``join``. A field that is not mapped does not appear on the page.
+
+    Args:
+        model: the mapped class of a user.
+        platform: the key of the platform a user belongs to.
+        username: the name a user is known by.
+        email: the email address.
+        status: how to tell the four statuses apart.
+        phone: the phone number.
+        role: the role, or ``Many(Role.name, through=User.roles)``.
+        roles: the roles to offer as a filter; without it they are looked up where that is cheap.
+        last_login: when the user last signed in. Naive times are taken as UTC.
+        created: when the user signed up. Naive times are taken as UTC.
+        join: pairs of (model, ON clause) that lead from ``model`` to the membership of a platform,
+            where that is no column of it: ``[(Membership, Membership.user_id == User.id)]``.
+    """
+
+    model: type[Any]
+    _: KW_ONLY
+    platform: Expression
+    username: Expression
+    email: Expression
+    status: Status
+    phone: Expression | None = None
+    role: Expression | Many | None = None
+    roles: Sequence[str] | None = None
+    last_login: Expression | None = None
+    created: Expression | None = None
+    join: Sequence[tuple[Any, Predicate]] = ()
+
+
+@dataclass(frozen=True)
+class Count:
+    """Something a user has a number of: channels of one kind, contacts, campaigns.
+
+    Args:
+        name: a short lower-case word, unique in the mount; it appears in URLs.
+        column: the column that points at the user (``Channel.user_id``), or a counter that is
+            kept on the user's own row (``User.channel_count``).
+        where: which rows count; None for all of them.
+        platform: the counted table's own platform column, if it has one. It saves the summary a
+            join, and is required where users belong to platforms through a join, because there a
+            user's rows may belong to several platforms.
+        label: what people call it; by default made from the name.
+        icon: the meaning of an icon in the page's sprite; by default the name, if it has one.
+    """
+
+    name: str
+    column: Expression
+    _: KW_ONLY
+    where: Predicate | None = None
+    platform: Expression | None = None
+    label: str | None = None
+    icon: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The label, or one made from the name."""
+        return self.label or self.name.replace("_", " ").capitalize()

@@ -1,0 +1,220 @@
+"""What each template receives: one object, with everything that it shows and links to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import url_for
+
+from .billing import Subscription
+from .binding import Sort
+from .directory import MATCHES, ListQuery
+from .formatting import STATUS_LABELS, number
+from .mapping import Count
+from .results import Page, Summary, UserDetails, UserRow
+from .schemas import PER_PAGE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A number of the summary; following ``url`` shows the users behind it."""
+
+    name: str
+    label: str
+    value: int
+    icon: str
+    url: str | None
+    current: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """A column of the table; following ``url`` orders the list by it."""
+
+    label: str
+    url: str | None = None
+    direction: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListPage:
+    """The list of users.
+
+    Attributes:
+        arguments: the parts of the query string that are in force, without the cursor.
+        matches: how many users the filters let through; None where that was not counted.
+    """
+
+    shows: frozenset[str]
+    channels: Sequence[Count]
+    statuses: Sequence[str]
+    summary: Summary
+    sorts: dict[str, Sort]
+    sort: Sort
+    roles: Sequence[str]
+    query: ListQuery
+    arguments: dict[str, str]
+    page: Page
+    matches: int | None
+    previous: str | None
+    next: str | None
+
+    sizes = PER_PAGE
+    status_labels = STATUS_LABELS
+
+    def link(self, **changes: str | None) -> str:
+        """Return the address of the list with some arguments changed, from its first page."""
+        arguments = self.arguments | changes
+        kept: dict[str, Any] = {k: v for k, v in arguments.items() if v is not None}
+        return url_for(".list_users", **kept)
+
+    @property
+    def previous_url(self) -> str | None:
+        """The address of the page before."""
+        return self.previous and self.link(cursor=self.previous)
+
+    @property
+    def next_url(self) -> str | None:
+        """The address of the page after."""
+        return self.next and self.link(cursor=self.next)
+
+    @property
+    def range(self) -> str:
+        """Which rows these are, and of how many: ``26-50 of 812``."""
+        if self.matches is None:
+            of = ""
+        elif self.matches > MATCHES:
+            of = f" of more than {number(MATCHES)}"
+        else:
+            of = f" of {number(self.matches)}"
+        return f"{number(self.page.start)}–{number(self.page.end)}{of}"
+
+    @property
+    def cards(self) -> list[Card]:
+        """The summary's cards: users by status, then channels by kind."""
+        summary = self.summary
+        values = {"active": summary.active, "inactive": summary.inactive}
+        if "pending" in self.statuses:
+            values["pending"] = summary.pending
+        cards = [
+            Card(
+                name="total",
+                label="Total users",
+                value=summary.total,
+                icon="total",
+                url=self.link(status=None, channel=None),
+                current=not (self.query.status or self.query.channel),
+            )
+        ]
+        cards += [
+            Card(
+                name=status,
+                label=STATUS_LABELS[status],
+                value=value,
+                icon=status,
+                url=self.link(status=status),
+                current=self.query.status == status,
+            )
+            for status, value in values.items()
+        ]
+        cards += [
+            Card(
+                name=count.name,
+                label=count.title,
+                value=summary.channels[count.name],
+                icon=icon_of(count),
+                url=self.link(channel=count.name),
+                current=self.query.channel == count.name,
+            )
+            for count in self.channels
+        ]
+        if self.channels:
+            cards.append(
+                Card(
+                    name="channels",
+                    label="Total channels",
+                    value=summary.total_channels,
+                    icon="channels",
+                    url=None,
+                )
+            )
+        return cards
+
+    @property
+    def filters(self) -> list[tuple[str, str]]:
+        """What narrows the list, in words, each with the address that drops it."""
+        query = self.query
+        labels = {count.name: count.title for count in self.channels}
+        found = []
+        if query.search:
+            found.append((f"“{query.search}”", self.link(q=None)))
+        if query.status:
+            found.append((f"Status: {self.status_words[query.status]}", self.link(status=None)))
+        if query.role:
+            found.append((f"Role: {query.role}", self.link(role=None)))
+        if query.channel:
+            found.append((f"Has {labels[query.channel]}", self.link(channel=None)))
+        return found
+
+    @property
+    def status_words(self) -> dict[str, str]:
+        """The statuses to filter by; as on its card, ``inactive`` includes the blocked."""
+        words = {status: STATUS_LABELS[status] for status in self.statuses}
+        return words | {"inactive": "Inactive or blocked"}
+
+    def header(self, name: str, label: str) -> Header:
+        """Return the head of a column that may be sorted by."""
+        sort = self.sorts.get(name)
+        if sort is None:
+            return Header(label=label)
+        current = self.sort.name == name
+        descending = not self.query.descending if current else sort.descending
+        return Header(
+            label=label,
+            url=self.link(sort=name, direction="desc" if descending else "asc"),
+            direction=("descending" if self.query.descending else "ascending") if current else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetailsPage:
+    """One user.
+
+    Attributes:
+        usage: each thing the host counts, with the user's number of it.
+        subscription: what billing told; None where there is none.
+        billing: whether the host has billing at all.
+        billing_failed: whether it could not tell.
+    """
+
+    shows: frozenset[str]
+    user: UserDetails
+    channels: Sequence[Count]
+    usage: Sequence[tuple[Count, int]]
+    subscription: Subscription | None
+    billing: bool
+    billing_failed: bool
+
+    status_labels = STATUS_LABELS
+
+
+ICONS = frozenset(
+    {"whatsapp", "webchat", "instagram", "team_members", "contacts", "templates", "campaigns"}
+)
+"""The counts that have a drawing of their own."""
+
+
+def icon_of(count: Count) -> str:
+    """Return the icon of a count by its meaning."""
+    return count.icon or (count.name if count.name in ICONS else "count")
+
+
+def url_of(user: UserRow) -> str:
+    """Return the address of a user's details."""
+    return url_for(".show_user", key=str(user.key))
+
+
+def fields_shown(users: Any) -> frozenset[str]:
+    """Return which of the optional fields a host maps."""
+    optional = ("phone", "role", "last_login", "created")
+    return frozenset(name for name in optional if getattr(users, name) is not None)

@@ -1,0 +1,97 @@
+"""What the directory answers with: plain values, ready for a template."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .paging import Cursor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The numbers on the cards. ``active + inactive + pending == total``.
+
+    ``inactive`` counts the inactive and the blocked together; ``blocked`` is a part of it.
+    """
+
+    total: int
+    active: int
+    inactive: int
+    blocked: int
+    pending: int
+    channels: dict[str, int]
+
+    @property
+    def total_channels(self) -> int:
+        """The channels of all kinds together."""
+        return sum(self.channels.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRow:
+    """A user as the list shows it. A field that the host did not map is None.
+
+    Attributes:
+        key: the host's primary key.
+        status: one of ``mapping.STATUSES``.
+        last_login: in UTC; None for never.
+        created: in UTC.
+        channels: the number of channels by the name of their kind.
+    """
+
+    key: Any
+    username: str | None
+    email: str | None
+    phone: str | None
+    roles: tuple[str, ...]
+    status: str
+    last_login: datetime | None
+    created: datetime | None
+    channels: dict[str, int]
+
+    @property
+    def name(self) -> str:
+        """What to call the user: the username, else the email address, else the key."""
+        return self.username or self.email or str(self.key)
+
+    @property
+    def total_channels(self) -> int:
+        """The channels of all kinds together."""
+        return sum(self.channels.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserDetails(UserRow):
+    """A user as the details page shows it.
+
+    Attributes:
+        record: the host's own model instance.
+        block_reason: why the plugin blocked the user; None where it did not.
+        blocked_until: when that block ends by itself, in UTC; None for good.
+    """
+
+    record: Any
+    block_reason: str | None
+    blocked_until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page of users.
+
+    Attributes:
+        users: the rows, in order.
+        start: the serial number of the first row within the whole listing, from 1.
+        previous: leads to the page before; None on the first.
+        next: leads to the page after; None on the last.
+    """
+
+    users: list[UserRow]
+    start: int
+    previous: Cursor | None
+    next: Cursor | None
+
+    @property
+    def end(self) -> int:
+        """The serial number of the last row."""
+        return self.start + len(self.users) - 1
