@@ -1,0 +1,67 @@
+"""The page "Platform Users": what it needs to know of this product."""
+
+from typing import Any
+
+from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+
+from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
+from .plans import ProductBilling
+
+
+class ProductPolicy(Policy):
+    """Owners may do everything on their platform; staff what they were given."""
+
+    def platform_of(self, actor: User) -> int | None:
+        """Return the platform that this person helps to run."""
+        return actor.platform_id if actor.runs_platform else None
+
+    def allows(self, actor: User, action: str, user: Any = None) -> bool:  # noqa: ARG002
+        """Return whether this person may do the action."""
+        return actor.is_platform_owner or action in actor.permissions
+
+
+platform_users = PlatformUsers(
+    db,
+    users=Users(
+        User,
+        platform=User.platform_id,
+        username=User.username,
+        email=User.email,
+        phone=User.phone,
+        role=User.role,
+        roles=("owner", "staff", "admin", "manager", "agent"),
+        status=Status.column(User.status),
+        last_login=User.last_login_at,
+        created=User.created_at,
+    ),
+    channels=[
+        Count(
+            "whatsapp",
+            WhatsAppNumber.user_id,
+            platform=WhatsAppNumber.platform_id,
+            label="WhatsApp (WABA)",
+        ),
+        Count(
+            "webchat",
+            Channel.user_id,
+            where=Channel.kind == "webchat",
+            platform=Channel.platform_id,
+            label="Webchat",
+        ),
+        Count(
+            "instagram",
+            Channel.user_id,
+            where=Channel.kind == "instagram",
+            platform=Channel.platform_id,
+            label="Instagram",
+        ),
+    ],
+    usage=[
+        Count("team_members", TeamMember.owner_id, label="Team members"),
+        Count("contacts", Contact.owner_id, label="Contacts"),
+        Count("templates", Template.owner_id, label="Templates"),
+        Count("campaigns", Campaign.owner_id, label="Campaigns"),
+    ],
+    billing=ProductBilling(),
+    policy=ProductPolicy(),
+)
