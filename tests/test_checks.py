@@ -1,0 +1,467 @@
+"""A configuration that cannot work is refused with a sentence that says how to mend it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Blueprint, Flask
+from flask_login import LoginManager
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
+
+from flask_platform_users import (
+    ConfigurationError,
+    Count,
+    Many,
+    PlatformUsers,
+    Policy,
+    Status,
+    Users,
+)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+class State(Enum):
+    ON = "active"
+    OFF = "closed"
+
+
+class User(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "user"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    platform_id: Mapped[int]
+    username: Mapped[str]
+    email: Mapped[str]
+    status: Mapped[str]
+    state: Mapped[State]
+    last_login: Mapped[datetime | None]
+    parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user.id"))
+    channel_count: Mapped[int]
+    roles: Mapped[list["Role"]] = relationship(secondary="user_role")
+
+
+class Role(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "role"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+user_role = sa.Table(
+    "user_role",
+    Base.metadata,
+    sa.Column("user_id", sa.ForeignKey("user.id")),
+    sa.Column("role_id", sa.ForeignKey("role.id")),
+)
+
+
+class Membership(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "membership"
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id"), primary_key=True)
+    platform_id: Mapped[int] = mapped_column(primary_key=True)
+    status: Mapped[str]
+
+
+class Channel(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "channel"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id"))
+    role_id: Mapped[int] = mapped_column(sa.ForeignKey("role.id"))
+    platform_id: Mapped[int]
+    kind: Mapped[str]
+
+
+class Elsewhere(db.Model):  # type: ignore[name-defined,misc]
+    __bind_key__ = "elsewhere"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int]
+
+
+class AcmePolicy(Policy):
+    def platform_of(self, actor: Any) -> Any:
+        return actor.platform_id
+
+
+def make_app(**changes: Any) -> Flask:
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY="secret",
+        SQLALCHEMY_DATABASE_URI="sqlite://",
+        SQLALCHEMY_BINDS={"elsewhere": "sqlite://"},
+    )
+    app.config.update(changes)
+    return app
+
+
+def mount(
+    *,
+    app: Flask | None = None,
+    ready: bool = True,
+    users: Any = None,
+    url_prefix: str = "/platform/users",
+    **changes: Any,
+) -> str:
+    """Mount a good configuration with some arguments changed; return what is said of it."""
+    app = app or make_app()
+    if ready:
+        db.init_app(app)
+        LoginManager(app)
+    arguments: dict[str, Any] = {"policy": AcmePolicy(), "name": "checked"} | changes
+    platform_users = PlatformUsers(arguments.pop("db", db), users=users or mapped(), **arguments)
+    with pytest.raises(ConfigurationError) as caught:
+        platform_users.init_app(app, url_prefix=url_prefix)
+    return str(caught.value)
+
+
+def mapped(model: Any = User, **changes: Any) -> Users:
+    arguments: dict[str, Any] = {
+        "platform": User.platform_id,
+        "username": User.username,
+        "email": User.email,
+        "status": Status.column(User.status),
+    }
+    return Users(model, **(arguments | changes))
+
+
+def broken(**changes: Any) -> Callable[[], str]:
+    """Defer the making of a broken mapping into the test that it is for."""
+    return lambda: mount(users=mapped(**changes))
+
+
+def counting(*counts: Any, **users: Any) -> Callable[[], str]:
+    return lambda: mount(channels=counts, users=mapped(**users))
+
+
+SENTENCES: list[tuple[str, Callable[[], str], str]] = [
+    (
+        "no database",
+        lambda: mount(ready=False, app=with_login(make_app())),
+        "init_app(app) was given an app without a database; call db.init_app(app) first.",
+    ),
+    (
+        "no login manager",
+        lambda: mount(ready=False, app=with_database(make_app())),
+        "init_app(app) was given an app without a login manager; call "
+        "LoginManager().init_app(app) (or your login extension's) first.",
+    ),
+    (
+        "no secret key",
+        lambda: mount(app=make_app(SECRET_KEY=None)),
+        "init_app(app) was given an app without a secret key, which sessions and page links are "
+        "signed with; set app.config['SECRET_KEY'] to a long random value.",
+    ),
+    (
+        "a name that another blueprint has",
+        lambda: mount(app=with_blueprint(make_app(), "checked")),
+        "PlatformUsers(name='checked') is the name of a blueprint that the app has already; give "
+        "each mount a name of its own, such as name='clients'.",
+    ),
+    (
+        "a name that is no identifier",
+        lambda: mount(name="My users"),
+        "PlatformUsers(name=...) was given 'My users'; expected a lower-case identifier, such as "
+        "name='clients'.",
+    ),
+    (
+        "a prefix without a slash",
+        lambda: mount(url_prefix="users"),
+        "init_app(url_prefix='users') is not a path; expected one that starts with a slash, such "
+        "as url_prefix='/platform/users'.",
+    ),
+    (
+        "an unknown setting",
+        lambda: mount(app=make_app(PLATFORM_USERS_TEMPLATE="x.html")),
+        "app.config['PLATFORM_USERS_TEMPLATE'] is not a setting; expected one of "
+        "PLATFORM_USERS_BASE_TEMPLATE.",
+    ),
+    (
+        "a base template that is no path",
+        lambda: mount(app=make_app(PLATFORM_USERS_BASE_TEMPLATE=None)),
+        "app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given None; expected the path of a "
+        "template, such as 'layout.html'.",
+    ),
+    (
+        "a database object of the wrong kind",
+        lambda: mount(db="sqlite://"),
+        "PlatformUsers(db) was given 'sqlite://' (str); expected your Flask-SQLAlchemy object.",
+    ),
+    (
+        "a policy that is a class",
+        lambda: mount(policy=AcmePolicy),
+        "PlatformUsers(policy=...) was given the class AcmePolicy; expected an instance of your "
+        "Policy.",
+    ),
+    (
+        "a policy that is not one",
+        lambda: mount(policy=42),
+        "PlatformUsers(policy=...) was given 42 (int); expected an instance of your Policy.",
+    ),
+    (
+        "a billing without a subscription",
+        lambda: mount(billing=42),
+        "PlatformUsers(billing=...) was given 42 (int); expected an object with a method "
+        "subscription(user), such as billing=AcmeBilling().",
+    ),
+    (
+        "users of the wrong kind",
+        lambda: mount(users=User),
+        "PlatformUsers(users=...) was given the class User; expected Users(YourModel, ...).",
+    ),
+    (
+        "channels of the wrong kind",
+        lambda: mount(channels=[Channel]),
+        "PlatformUsers(channels=...) was given the class Channel; expected Count objects only.",
+    ),
+    (
+        "a model that is not mapped",
+        broken(model=dict),
+        "Users(model) was given the class dict; expected the mapped class of your users, such as "
+        "Users(User, ...).",
+    ),
+    (
+        "a composite key",
+        broken(model=Membership),
+        "Users(Membership) has a composite primary key (user_id, platform_id); expected a model "
+        "with one key column: map the model of the person itself, and reach the membership by "
+        "join=.",
+    ),
+    (
+        "a join that is none",
+        broken(join=[(Membership,)]),
+        "Users(join=...) was given [(<class 'tests.test_checks.Membership'>,)] (list); expected "
+        "pairs of a model and its ON clause, such as "
+        "join=[(Membership, Membership.user_id == User.id)].",
+    ),
+    (
+        "a column of another model",
+        broken(email=Role.name),
+        "Users(email=...) was given Role.name, a column of another model; expected one of User or "
+        "of a model in join=: add the join that leads there, as in "
+        "join=[(Membership, Membership.user_id == User.id)].",
+    ),
+    (
+        "a name instead of a column",
+        broken(email="email"),
+        "Users(email=...) was given 'email' (str); expected a column, such as User.id.",
+    ),
+    (
+        "a moment that is none",
+        broken(last_login=User.username),
+        "Users(last_login=...) was given User.username of type String(); expected a DateTime "
+        "column: leave the argument out if there is none.",
+    ),
+    (
+        "roles through something that is no relationship",
+        broken(role=Many(Role.name, through=User.email)),
+        "Many(through=...) was given the column User.email; expected a relationship of User, such "
+        "as Many(Role.name, through=User.roles).",
+    ),
+    (
+        "roles of a model that the relationship does not lead to",
+        broken(role=Many(Channel.kind, through=User.roles)),
+        "Many(column) was given Channel.kind, which is not reached through User.roles; expected a "
+        "column of Role.",
+    ),
+    (
+        "a status that is a column",
+        broken(status=User.status),
+        "Users(status=...) was given the column User.status; expected a Status, such "
+        "as Status.column(User.status).",
+    ),
+    (
+        "a word that is not a status",
+        broken(status=Status.column(User.state, blocked="banned", inactive="closed")),
+        "Status.column(blocked=...) was given 'banned', which is not a value of User.state; give "
+        "one of 'active', 'closed'.",
+    ),
+    (
+        "no word for active",
+        broken(status=Status.column(User.status, active=None)),
+        "Status.column(active=...) was given no word; say which one means active.",
+    ),
+    (
+        "a predicate of another model",
+        broken(status=Status(active=Role.name == "x")),
+        "Status(active=...) was given role.name = :name_1, a column of another model; expected one "
+        "of User or of a model in join=: add the join that leads there, as in "
+        "join=[(Membership, Membership.user_id == User.id)].",
+    ),
+    (
+        "a writer that cannot be called",
+        broken(status=Status(active=sa.true(), write="disable")),  # type: ignore[arg-type]
+        "Status(write=...) was given 'disable' (str); expected a function write(user, status) that "
+        "changes the model and does not commit.",
+    ),
+    (
+        "a count that does not reach the user",
+        counting(Count("whatsapp", Channel.role_id)),
+        "Count('whatsapp') was given Channel.role_id, which does not reach User.id; expected a "
+        "column that holds a user's key: pass the one with a foreign key to User.id.",
+    ),
+    (
+        "a count of another type without a foreign key",
+        counting(Count("whatsapp", Channel.kind)),
+        "Count('whatsapp') was given Channel.kind, which does not reach User.id; expected a column "
+        "that holds a user's key: pass the one with a foreign key to User.id.",
+    ),
+    (
+        "a count that is a name",
+        counting(Count("whatsapp", "user_id")),  # type: ignore[arg-type]
+        "Count('whatsapp') was given 'user_id' (str); expected a column that points at User.id.",
+    ),
+    (
+        "users counted under users without an alias",
+        counting(Count("team", User.parent_id)),
+        "Count('team') was given User.parent_id, a foreign key on the user's own row; expected "
+        "another table or a counter: to count users under users, pass the column of an "
+        "aliased(...) model.",
+    ),
+    (
+        "a counter with a condition",
+        counting(Count("whatsapp", User.channel_count, where=Channel.kind == "whatsapp")),
+        "Count('whatsapp') was given a counter on the user's own row together with where= or "
+        "platform=, which say which rows to count; leave them out.",
+    ),
+    (
+        "a condition on another table",
+        counting(Count("whatsapp", Channel.user_id, where=Role.name == "x")),
+        "Count('whatsapp') was given where=role.name = :name_1, a column of another model than "
+        "Channel.user_id; expected one of the counted table.",
+    ),
+    (
+        "a count in another database",
+        counting(Count("letters", Elsewhere.user_id)),
+        "Count('letters') was given Elsewhere.user_id, which lives in another database than User; "
+        "expected a table on the same bind, since one statement reads both: leave it out, or keep "
+        "a counter on the user's row.",
+    ),
+    (
+        "a count over a membership that does not name the platform",
+        counting(
+            Count("whatsapp", Channel.user_id),
+            join=[(Membership, Membership.user_id == User.id)],
+            platform=Membership.platform_id,
+        ),
+        "Count('whatsapp') has no platform=, but users belong to platforms through join= and may "
+        "belong to several; expected the counted table's own platform column, as in "
+        "Count('whatsapp', ..., platform=Channel.platform_id).",
+    ),
+    (
+        "a name given twice",
+        lambda: mount(
+            channels=[Count("contacts", Channel.user_id)],
+            usage=[Count("contacts", Channel.user_id)],
+        ),
+        "Count('contacts') is given 2 times among channels= and usage=; expected each name once: "
+        "rename all but one, the label= may stay.",
+    ),
+    (
+        "a count's name that cannot stand in an address",
+        counting(Count("Whats App", Channel.user_id)),
+        "Count(name) was given 'Whats App'; expected a lower-case identifier, such as 'whatsapp'.",
+    ),
+]
+
+
+def with_login(app: Flask) -> Flask:
+    LoginManager(app)
+    return app
+
+
+def with_database(app: Flask) -> Flask:
+    db.init_app(app)
+    return app
+
+
+def with_blueprint(app: Flask, name: str) -> Flask:
+    app.register_blueprint(Blueprint(name, __name__))
+    return app
+
+
+@pytest.mark.parametrize(
+    ("refused", "sentence"),
+    [pytest.param(refused, sentence, id=name) for name, refused, sentence in SENTENCES],
+)
+def test_a_wrong_configuration_is_refused_with_a_sentence_that_names_the_remedy(
+    refused: Callable[[], str], sentence: str
+) -> None:
+    assert refused() == sentence
+
+
+def test_all_faults_are_told_at_once() -> None:
+    said = mount(name="My users", policy=42, billing=42).splitlines()
+    assert [sentence.split("(")[1].split("=")[0] for sentence in said] == [
+        "policy",
+        "billing",
+        "name",
+    ]
+
+
+def test_a_platform_key_whose_type_is_unknown_is_refused() -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Person(Own):
+        __tablename__ = "person"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        platform_id = mapped_column(sa.ForeignKey("missing.id"))
+        username: Mapped[str]
+        status: Mapped[str]
+
+    said = mount(
+        users=Users(
+            Person,
+            platform=Person.platform_id,
+            username=Person.username,
+            email=Person.username,
+            status=Status.column(Person.status),
+        )
+    )
+    assert said == (
+        "Users(platform=...) was given Person.platform_id, whose type is not known yet; expected a "
+        "column with a type: name it, as in mapped_column(Integer, ForeignKey(...))."
+    )
+
+
+def test_users_under_users_are_counted_through_an_alias() -> None:
+    member = aliased(User)
+    app = make_app()
+    db.init_app(app)
+    LoginManager(app)
+    PlatformUsers(
+        db,
+        users=mapped(),
+        policy=AcmePolicy(),
+        usage=[Count("team", member.parent_id, where=member.status == "active")],
+        name="teams",
+    ).init_app(app)
+    with app.app_context():
+        db.create_all()
+        db.session.add_all(
+            User(
+                id=key,
+                platform_id=1,
+                username=f"u{key}",
+                email="",
+                status="active",
+                state=State.ON,
+                parent_id=None if key == 1 else 1,
+                channel_count=0,
+            )
+            for key in (1, 2, 3)
+        )
+        db.session.commit()
+        directory = app.extensions["platform_users"]["teams"].directory(1)
+        assert directory.usage(directory.user("1")) == {"team": 2}
+        assert directory.usage(directory.user("2")) == {"team": 0}
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()

@@ -1,0 +1,136 @@
+"""The example product keeps its contract: what it prints, whom it lets in, what it stores."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from example_app import create_app
+from example_app.models import Platform, User, db
+from example_app.seed import seed
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    path = tmp_path_factory.mktemp("example") / "example.sqlite3"
+    product = create_app(f"sqlite:///{path}", config={"SECRET_KEY": "secret"})
+    with product.app_context():
+        db.create_all()
+        seed()
+    yield product
+    with product.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def signed_in(product: Flask, email: str) -> FlaskClient:
+    client = product.test_client()
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/login").text)
+    assert token
+    form = {"email": email, "password": "demo", "csrf_token": token[1]}
+    assert client.post("/login", data=form).status_code == 302
+    return client
+
+
+def test_the_seed_makes_three_platforms_and_about_1200_users(product: Flask) -> None:
+    with product.app_context():
+        statement = select(Platform.slug, func.count(User.id)).join(User).group_by(Platform.slug)
+        sizes = {row[0]: row[1] for row in db.session.execute(statement)}
+    assert sizes["acme"] >= 800
+    assert set(sizes) == {"acme", "globex", "initech"}
+    assert 1_150 <= sum(sizes.values()) <= 1_250
+
+
+def test_every_status_has_users_on_the_first_platform(product: Flask) -> None:
+    with product.app_context():
+        statement = select(User.status).where(User.platform_id == 1).distinct()
+        assert set(db.session.scalars(statement)) == {"active", "inactive", "blocked", "pending"}
+
+
+def test_an_owner_sees_eight_cards_and_25_rows(product: Flask) -> None:
+    page = signed_in(product, "owner@acme.example").get("/platform/users/").text
+    assert page.count('class="pu-card-value"') == 8
+    assert page.count('<th scope="row"') == 25
+
+
+def test_each_owner_sees_the_own_platform_only(product: Flask) -> None:
+    pages = {
+        name: signed_in(product, f"owner@{name}.example").get("/platform/users/?q=owner@").text
+        for name in ("acme", "globex")
+    }
+    for name, page in pages.items():
+        assert set(re.findall(r"owner@\w+\.example", page.split("<table")[1])) == {
+            f"owner@{name}.example"
+        }
+
+
+@pytest.mark.parametrize(
+    ("email", "status"), [("staff@acme.example", 200), ("user@acme.example", 403)]
+)
+def test_staff_may_look_and_users_may_not(product: Flask, email: str, status: int) -> None:
+    assert signed_in(product, email).get("/platform/users/").status_code == status
+
+
+def test_details_show_the_subscription(product: Flask) -> None:
+    with product.app_context():
+        key = db.session.scalars(select(User.id).where(User.email == "user@acme.example")).one()
+    page = signed_in(product, "owner@acme.example").get(f"/platform/users/id/{key}").text
+    for word in ("Subscription", "Plan", "EUR", "Team members", "Contacts", "Campaigns"):
+        assert word in page
+
+
+def test_a_taken_port_is_a_clear_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = serve(port, "sqlite://").communicate(timeout=60)
+    assert done[1].strip() == f"Port {port} is taken; choose another one: PORT=5001 make run"
+
+
+def test_started_twice_it_keeps_its_data_and_prints_how_to_sign_in(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'kept.sqlite3'}"
+    first, second = (start_and_stop(url) for _ in range(2))
+    assert "Seeding" in first
+    assert "Seeding" not in second
+    for said in (first, second):
+        assert "http://127.0.0.1:" in said
+        assert "owner@acme.example" in said
+
+
+def start_and_stop(url: str) -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = serve(port, url)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/login", timeout=5) as answer:
+                assert answer.status == 200
+                break
+        except OSError:
+            time.sleep(0.1)
+    server.send_signal(signal.SIGINT)
+    return server.communicate(timeout=30)[0]
+
+
+def serve(port: int, url: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "example_app"],
+        cwd=ROOT,
+        env=os.environ | {"PORT": str(port), "DATABASE_URL": url, "SECRET_KEY": "secret"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
