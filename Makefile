@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run reset test lint format bench clean
+.PHONY: run reset test coverage lint format bench clean
 
 run: .venv/example
 	@$(BIN)/python -m example_app
@@ -14,7 +14,12 @@ reset: .venv/example
 	@$(BIN)/python -m example_app --reset
 
 test: .venv/test
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+coverage: .venv/test
+	@$(BIN)/python -m coverage run -m pytest -q $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
 
 lint: .venv/lint
 	$(BIN)/ruff check .
