@@ -96,11 +96,13 @@ class Directory:
             if count not in counters:
                 groups[count.column, count.platform].append(count)
         parts += [self._totals(counts) for counts in groups.values()]
-        first, *others = [part.subquery() for part in parts]
+        # Joined by a comparison: SQLAlchemy takes ON true for a cartesian product on MariaDB.
+        one: sa.Label[int] = sa.literal_column("1", sa.Integer).label("one")
+        first, *others = [part.add_columns(one).subquery() for part in parts]
         source: sa.FromClause = first
         for other in others:
-            source = source.join(other, sa.true())
-        columns = [column for part in (first, *others) for column in part.c]
+            source = source.join(other, other.c.one == first.c.one)
+        columns = [column for part in (first, *others) for column in part.c if column.name != "one"]
         row = self._execute(sa.select(*columns).select_from(source)).one()._mapping
         return Summary(
             total=row["total"],
@@ -357,8 +359,12 @@ class Directory:
 
     def _find(self, statement: sa.Select[Any], key: str) -> sa.Row[Any] | None:
         """Look a user up. A key that cannot be one costs the same statement as one that is not."""
+        column = clause(self.mapping.key)
         parsed = _parse(key, python_type(self.mapping.key))
-        wanted = sa.false() if parsed is None else clause(self.mapping.key) == parsed
+        if isinstance(parsed, int) and isinstance(column.type, sa.Integer):
+            # PostgreSQL refuses to compare with a number that the column's own type cannot hold.
+            parsed = sa.literal(parsed, sa.BigInteger)
+        wanted = sa.false() if parsed is None else column == parsed
         try:
             return self._execute(statement.where(wanted)).first()
         except DBAPIError:

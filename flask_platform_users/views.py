@@ -86,7 +86,7 @@ class _Views:
         return {
             "pu": formatting,
             "pu_base_template": self.settings.base_template,
-            "pu_stylesheet": url_for(".static", filename=_STYLESHEET, v=self.stylesheet_version),
+            "pu_stylesheet": self._stylesheet(),
             "pu_url_of": url_of,
             "pu_icon_of": icon_of,
         }
@@ -107,8 +107,10 @@ class _Views:
             | sqlalchemy.exc.InterfaceError
             | sqlalchemy.exc.TimeoutError,
         )
+        # Not by render_template: the host's context processors may ask the database again.
+        template = current_app.jinja_env.get_template("platform_users/unavailable.html")
         response = Response(
-            render_template("platform_users/unavailable.html", passing=passing),
+            template.render(pu_stylesheet=self._stylesheet(), passing=passing),
             status=503 if passing else 500,
         )
         if passing:
@@ -211,6 +213,9 @@ class _Views:
         )
 
     # What they share
+
+    def _stylesheet(self) -> str:
+        return url_for(".static", filename=_STYLESHEET, v=self.stylesheet_version)
 
     def _platform(self) -> Any:
         return self.extension.policy.platform_of(current_user._get_current_object())

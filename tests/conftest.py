@@ -1,0 +1,212 @@
+"""Hosts on databases: one app and one database of its own for each, in each process."""
+
+import inspect
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from .hosts import HOSTS, Host
+from .world import World
+
+
+@dataclass(frozen=True)
+class Server:
+    """A database server that tests may need.
+
+    Attributes:
+        variable: the environment variable that says where it is.
+        default: where it is otherwise.
+        image: a container image that offers it.
+        admin: the database to connect to while the others are made.
+        drop: how to drop a database that somebody may still be connected to.
+    """
+
+    title: str
+    variable: str
+    default: str
+    image: str
+    admin: str
+    drop: str
+
+    @property
+    def url(self) -> sa.URL:
+        """Where the server is."""
+        return sa.make_url(os.environ.get(self.variable) or self.default)
+
+    @property
+    def hint(self) -> str:
+        """Say how to get one."""
+        return (
+            f"{self.title} does not answer at {self.url!r}: start it (for example with the image "
+            f"{self.image}), or set {self.variable} to where it is."
+        )
+
+    def execute(self, statement: str) -> None:
+        """Run one statement outside of any transaction."""
+        engine = sa.create_engine(
+            self.url.set(database=self.admin),
+            isolation_level="AUTOCOMMIT",
+            poolclass=sa.NullPool,
+            connect_args={"connect_timeout": 3},
+        )
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+
+SERVERS = {
+    "postgresql": Server(
+        title="PostgreSQL",
+        variable="TEST_POSTGRES_URL",
+        default="postgresql+psycopg://postgres@127.0.0.1:5432/test",
+        image="postgres",
+        admin="postgres",
+        drop='DROP DATABASE IF EXISTS "{}" WITH (FORCE)',
+    ),
+    "mariadb": Server(
+        title="MariaDB",
+        variable="TEST_MARIADB_URL",
+        default="mariadb+pymysql://root@127.0.0.1:3306/test?charset=utf8mb4",
+        image="mariadb",
+        admin="",
+        drop="DROP DATABASE IF EXISTS `{}`",
+    ),
+}
+PREFIX = os.environ.get("TEST_DATABASE_PREFIX") or "pu_test"
+"""How the names of the databases begin; two runs at the same time need two prefixes."""
+
+DATABASES = ("sqlite", *SERVERS)
+WORLDS = [f"{host}/{database}" for host in HOSTS for database in DATABASES]
+CREATE = {
+    "postgresql": 'CREATE DATABASE "{}"',
+    "mariadb": "CREATE DATABASE `{}` CHARACTER SET utf8mb4",
+}
+
+
+@cache
+def _answers(database: str) -> bool:
+    try:
+        SERVERS[database].execute("SELECT 1")
+    except sa.exc.OperationalError:
+        return False
+    return True
+
+
+def need(database: str) -> None:
+    """Skip the test where a database server is missing; fail it where servers are required."""
+    if database == "sqlite" or _answers(database):
+        return
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(SERVERS[database].hint, pytrace=False)
+    pytest.skip(SERVERS[database].hint)
+
+
+NewDatabase = Callable[[str, str], str]
+"""``new_database(database, name)``: make an empty database and return its address."""
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[NewDatabase]:
+    """Make empty databases, which are dropped at the end."""
+    made: list[tuple[Server, str]] = []
+
+    def make(database: str, name: str) -> str:
+        name = re.sub(r"\W", "_", f"{PREFIX}_{worker_id}_{name}")
+        if database == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp(name) / 'database.sqlite3'}"
+        server = SERVERS[database]
+        server.execute(server.drop.format(name))
+        server.execute(CREATE[database].format(name))
+        made.append((server, name))
+        url = server.url.set(database=name)
+        if database == "postgresql":  # nobody mourns what a test loses in a power failure
+            url = url.update_query_dict({"options": "-c synchronous_commit=off"})
+        return url.render_as_string(hide_password=False)
+
+    yield make
+    for server, name in made:
+        server.execute(server.drop.format(name))
+
+
+Worlds = Callable[[str], World]
+
+
+@pytest.fixture(scope="session")
+def worlds(new_database: NewDatabase) -> Iterator[Worlds]:
+    """Return the world of a name such as ``a-enum/postgresql``, made when it is first needed."""
+    made: dict[str, World] = {}
+
+    def world(name: str) -> World:
+        host_name, _, database = name.partition("/")
+        need(database)
+        if name not in made:
+            host = HOSTS[host_name]
+            urls = [new_database(database, f"{host_name}_{n}") for n in range(host.CAN.databases)]
+            made[name] = World.build(host, database, urls)
+        return made[name]
+
+    yield world
+    for one in made.values():
+        one.dispose()
+
+
+@pytest.fixture(params=WORLDS)
+def used_world(request: pytest.FixtureRequest, worlds: Worlds) -> World:
+    """Return each host on each database in turn, as the test before left it."""
+    return worlds(request.param)
+
+
+@pytest.fixture
+def world(used_world: World) -> World:
+    """Return each host on each database in turn, empty."""
+    used_world.clean()
+    return used_world
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest) -> str:
+    """Return the name of each database in turn."""
+    need(request.param)
+    name: str = request.param
+    return name
+
+
+# What the run prints at its end
+
+
+def mount_lines(host: Host) -> int:
+    """Count the lines of a host's whole integration."""
+    return len(inspect.getsource(inspect.unwrap(host.mount)).splitlines())
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print which host passed how often on which database, and how long its integration is."""
+    passed: Counter[tuple[str, str]] = Counter()
+    failed: Counter[tuple[str, str]] = Counter()
+    for outcomes, counter in ((("passed",), passed), (("failed", "error"), failed)):
+        for outcome in outcomes:
+            for report in terminalreporter.stats.get(outcome, ()):
+                found = re.search(r"\[(?:.*-)?([a-g]-[a-z-]+)/([a-z]+)", report.nodeid)
+                if found and found[1] in HOSTS and getattr(report, "when", "call") == "call":
+                    counter[found[1], found[2]] += 1
+    if not passed and not failed:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("hosts × databases: tests passed")
+    write(f"{'host':<16}{'mount, lines':>14}" + "".join(f"{name:>14}" for name in DATABASES))
+    for name, host in HOSTS.items():
+        cells = (
+            f"{passed[name, database]}"
+            + (f" ({failed[name, database]} failed)" if failed[name, database] else "")
+            for database in DATABASES
+        )
+        write(f"{name:<16}{mount_lines(host):>14}" + "".join(f"{cell:>14}" for cell in cells))
+
+
+__all__ = ["DATABASES", "HOSTS", "NewDatabase", "Worlds", "need"]

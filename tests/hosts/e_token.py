@@ -1,0 +1,241 @@
+"""A session token that is not the key, CSRF protection, ``disabled_at`` and JSON for the status.
+
+The role is an expression. Flask-Babel is installed, and not initialised.
+"""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, redirect, render_template_string, request
+from flask.testing import FlaskClient
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, case, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+
+from .interface import OWNER, Abilities, Login, Person
+
+NAME = "e-token"
+CAN = Abilities(
+    statuses=("active", "inactive", "blocked", "pending"),
+    roles=("admin", "agent"),
+    owner_is_user=True,
+    muddle=True,
+)
+
+
+class Base(DeclarativeBase):
+    """The declarative base."""
+
+
+db = SQLAlchemy(model_class=Base)
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class Site(Model):
+    """A platform."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+
+
+class Member(Model, UserMixin):  # type: ignore[misc]
+    """A user, known to the session by a token that can be changed."""
+
+    __table_args__ = (Index("ix_member_made", "site_id", "made_at", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int | None] = mapped_column(ForeignKey(Site.id))
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    username: Mapped[str] = mapped_column(String(80))
+    email: Mapped[str] = mapped_column(String(190))
+    phone: Mapped[str | None] = mapped_column(String(30))
+    level: Mapped[int]
+    disabled_at: Mapped[datetime | None] = mapped_column(DateTime)
+    profile: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    login_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    def get_id(self) -> str:
+        """Return the token."""
+        return self.token
+
+
+class Channel(Model):
+    """A connected account of any kind."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey(Site.id), index=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey(Member.id), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+
+
+class Item(Model):
+    """Anything else that a user has. It points at the user without a foreign key."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+
+
+def mount(app: Flask) -> None:
+    """Mount the page."""
+
+    class Owners(Policy):
+        def platform_of(self, actor: Member) -> int | None:
+            return actor.site_id if actor.level >= 100 else None
+
+    def channel(kind: str, label: str) -> Count:
+        where = Channel.kind == kind
+        return Count(kind, Channel.member_id, where=where, platform=Channel.site_id, label=label)
+
+    word = Member.profile["state"].as_string()
+    PlatformUsers(
+        db,
+        users=Users(
+            Member,
+            platform=Member.site_id,
+            username=Member.username,
+            email=Member.email,
+            phone=Member.phone,
+            role=case((Member.level >= 100, "owner"), (Member.level >= 10, "admin"), else_="agent"),
+            status=Status(
+                active=Member.disabled_at.is_(None),
+                inactive=Member.disabled_at.is_not(None),
+                blocked=word == "banned",
+                pending=word == "invited",
+            ),
+            last_login=Member.login_at,
+            created=Member.made_at,
+        ),
+        channels=[channel("whatsapp", "WhatsApp"), channel("webchat", "Webchat"),
+                  channel("instagram", "Instagram")],
+        usage=[Count(kind, Item.member_id, where=Item.kind == kind) for kind in CAN.usage],
+        policy=Owners(),
+    ).init_app(app, url_prefix="/site/members")  # fmt: skip
+
+
+FORM = "<form method='post'><input name='csrf_token' value='{{ csrf_token() }}'></form>"
+
+
+def create_app(url: str, *_: str) -> Flask:
+    """Return the product."""
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="e", SQLALCHEMY_DATABASE_URI=url)
+    db.init_app(app)
+    CSRFProtect(app)
+    login_manager = LoginManager(app)
+    login_manager.login_view = "login"
+    login_manager.user_loader(
+        lambda token: db.session.execute(select(Member).filter_by(token=token)).scalar()
+    )
+
+    @app.route("/login", methods=["GET", "POST"])
+    def login() -> ResponseReturnValue:
+        if request.method == "GET":
+            return render_template_string(FORM)
+        email = request.form["email"]
+        login_user(db.session.execute(select(Member).filter_by(email=email)).scalar_one())
+        return redirect("/home")
+
+    @app.route("/home")
+    @login_required  # type: ignore[untyped-decorator]
+    def home() -> str:
+        return f"Hello {current_user.username}"
+
+    mount(app)
+    return app
+
+
+def metadata() -> Sequence[MetaData]:
+    """Return where the tables are."""
+    return [Base.metadata]
+
+
+def add_platform(name: str) -> int:
+    """Add a site."""
+    site = Site(name=name)
+    db.session.add(site)
+    db.session.commit()
+    return site.id
+
+
+LEVELS = {"owner": 100, "admin": 10, "agent": 1}
+WORDS = {"blocked": "banned", "pending": "invited"}
+
+
+def _member(person: Person) -> Member:
+    off = person.status == "inactive" or (person.muddled and person.status == "blocked")
+    word = WORDS.get(person.status)
+    if person.muddled and person.status == "inactive":
+        word = "invited"
+    profile: dict[str, Any] | None = {"colour": "red"}
+    if word:
+        profile = {"state": word}
+    elif person.muddled:
+        profile = None
+    return Member(
+        site_id=person.platform,
+        token=secrets.token_hex(16),
+        username=person.username,
+        email=person.email,
+        phone=person.phone,
+        level=LEVELS[person.roles[0]],
+        disabled_at=(person.created + timedelta(days=1)).replace(tzinfo=None) if off else None,
+        profile=profile,
+        login_at=person.last_login,
+        made_at=person.created,
+    )
+
+
+def add_users(people: Sequence[Person]) -> list[int]:
+    """Add members with what they have."""
+    members = [_member(person) for person in people]
+    db.session.add_all(members)
+    db.session.flush()
+    for member, person in zip(members, people, strict=True):
+        at = {"site_id": member.site_id, "member_id": member.id}
+        for kind, number in person.channels.items():
+            db.session.add_all(Channel(**at, kind=kind) for _ in range(number))
+        for kind, number in person.usage.items():
+            db.session.add_all(Item(member_id=member.id, kind=kind) for _ in range(number))
+    keys = [member.id for member in members]
+    db.session.commit()
+    return keys
+
+
+def add_owner(platform: int) -> Login:
+    """Add an owner among the users."""
+    email = f"owner{platform}@example.org"
+    owner = _member(replace(OWNER, platform=platform, email=email))
+    db.session.add(owner)
+    db.session.commit()
+    return Login(email, owner.id)
+
+
+def add_stranger() -> Login:
+    """Add a member of nothing."""
+    stranger = _member(Person(platform=None, username="stranger", email="s@example.org"))
+    db.session.add(stranger)
+    db.session.commit()
+    return Login("s@example.org")
+
+
+def sign_in(client: FlaskClient, login: Login) -> None:
+    """Sign in by email address, with the form's token."""
+    form = client.get("/login").text
+    found = re.search(r"value='([^']+)'", form)
+    assert found is not None
+    answer = client.post("/login", data={"email": login.name, "csrf_token": found[1]})
+    assert answer.location == "/home"

@@ -1,0 +1,40 @@
+"""The product of ``e_token`` with Flask-Babel initialised, in German."""
+
+from flask import Flask
+from flask_babel import Babel
+
+from . import e_token
+from .e_token import (
+    CAN,
+    add_owner,
+    add_platform,
+    add_stranger,
+    add_users,
+    db,
+    metadata,
+    mount,
+    sign_in,
+)
+
+NAME = "e-token-babel"
+
+__all__ = [
+    "CAN",
+    "NAME",
+    "add_owner",
+    "add_platform",
+    "add_stranger",
+    "add_users",
+    "create_app",
+    "db",
+    "metadata",
+    "mount",
+    "sign_in",
+]
+
+
+def create_app(url: str, *_: str) -> Flask:
+    """Return the product."""
+    app = e_token.create_app(url)
+    Babel(app, default_locale="de", default_timezone="Europe/Berlin")
+    return app
