@@ -68,7 +68,7 @@ def login() -> ResponseReturnValue:
     form = LoginForm()
     refusal, code = None, 200
     if form.validate_on_submit():
-        user = user_with_password(form.email.data, form.password.data)
+        user = user_with_password(form.email.data or "", form.password.data or "")
         if user is None:
             refusal, code = WRONG, 401
         elif not user.is_active:

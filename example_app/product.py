@@ -133,7 +133,7 @@ def inbox(conversation_id: int | None) -> ResponseReturnValue:
     opened = conversation_of_user(conversation_id) if conversation_id is not None else None
     form = ReplyForm()
     if opened is not None and form.validate_on_submit():
-        reply(opened, form.body.data)
+        reply(opened, form.body.data or "")
         db.session.commit()
         return redirect(url_for("product.inbox", conversation_id=opened.id))
     conversations = latest_conversations(40)
