@@ -1,12 +1,15 @@
-"""A Python enum for the status, integer keys, owners among their own users, a layout of its own."""
+"""A Python enum for the status, integer keys, owners among their own users.
+
+Its layout asks the database for the name of the platform.
+"""
 
 import enum
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, redirect, request
+from flask import Flask, redirect, render_template, request
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
@@ -26,7 +29,7 @@ LAYOUT = """\
 <!doctype html>
 <html lang="en">
 <head><title>{% block title %}{% endblock %} · Acme</title>{% block head %}{% endblock %}</head>
-<body><nav>Acme · signed in as {{ current_user.username }}</nav>
+<body><nav>{{ workspace_name() }} · signed in as {{ current_user.username }}</nav>
 <main>{% block content %}{% endblock %}</main></body>
 </html>
 """
@@ -162,7 +165,12 @@ def create_app(url: str, *_: str) -> Flask:
     @app.route("/home")
     @login_required  # type: ignore[untyped-decorator]
     def home() -> str:
-        return f"Hello {current_user.username}"
+        return render_template("layout.html")
+
+    @app.context_processor
+    def workspace() -> dict[str, Any]:
+        name = select(Workspace.name).filter_by(id=current_user.workspace_id)
+        return {"workspace_name": lambda: db.session.execute(name).scalar()}
 
     mount(app)
     return app
