@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run reset test coverage lint format bench clean
+.PHONY: run reset test coverage kill storm lint format bench clean
 
 run: .venv/example
 	@$(BIN)/python -m example_app
@@ -20,6 +20,15 @@ coverage: .venv/test
 	@$(BIN)/python -m coverage run -m pytest -q $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
+
+# The long runs, on the databases of URLS.
+URLS ?= postgresql+psycopg://postgres@127.0.0.1:5432/test mariadb+pymysql://root@127.0.0.1:3306/test
+
+kill: .venv/test
+	@for url in $(URLS); do $(BIN)/python -m tests.harness.kill $$url || exit 1; done
+
+storm: .venv/test
+	@for url in $(URLS); do $(BIN)/python -m tests.harness.storm $$url 10000 || exit 1; done
 
 lint: .venv/lint
 	$(BIN)/ruff check .

@@ -287,3 +287,14 @@ class SubscriptionAddOn(Model):
     quantity: Mapped[int] = mapped_column(default=1)
 
     add_on: Mapped[AddOn] = relationship()
+
+
+class OutgoingMail(Model):
+    """A mail that a worker of the product sends."""
+
+    __tablename__ = "outgoing_mails"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    template: Mapped[str] = mapped_column(String(40))
+    queued_at: Mapped[datetime]

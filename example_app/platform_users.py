@@ -2,10 +2,21 @@
 
 from typing import Any
 
-from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    Block,
+    Count,
+    PlatformUsers,
+    Policy,
+    SetStatus,
+    Status,
+    Unblock,
+    Users,
+)
 
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
+from .onboarding import SendOnboardingEmail
 from .plans import ProductBilling
+from .trial import ExtendTrial
 
 
 class ProductPolicy(Policy):
@@ -63,5 +74,12 @@ platform_users = PlatformUsers(
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
     billing=ProductBilling(),
+    actions=[
+        SetStatus(),
+        Block(reasons=["Subscription overdue", "Under review", "Spam"]),
+        Unblock(),
+        SendOnboardingEmail(),
+        ExtendTrial(),
+    ],
     policy=ProductPolicy(),
 )

@@ -9,9 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import QueryableAttribute, aliased
 
-from .inspection import clause, is_counter, is_indexed, key_of, target_of
-from .mapping import Count, Expression, Many, Predicate, Users
-from .models import Tables
+from .inspection import clause, is_counter, is_indexed, key_of, mapper_of, target_of
+from .mapping import STATUSES, Count, Expression, Many, Predicate, Users
+from .models import Tables, UTCDateTime
+
+NOW = sa.bindparam("platform_users_now", type_=UTCDateTime)
+"""The present moment, given to each statement when it is executed: blocks end by it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Sort:
 class Mapping:
     """What the host said, checked, with the plugin's own tables beside it.
 
-    Expressions that read the plugin's blocks expect ``tables.block`` to be joined.
+    Expressions of the status expect ``tables.state`` to be joined, and ``NOW`` to be given.
     """
 
     users: Users
@@ -51,29 +54,52 @@ class Mapping:
         return key_of(self.users.model)
 
     @functools.cached_property
+    def bind(self) -> dict[str, Any]:
+        """What leads each statement to the database of the users (``bind_arguments``)."""
+        return {"mapper": mapper_of(self.users.model)}
+
+    @functools.cached_property
     def statuses(self) -> tuple[str, ...]:
         """The statuses that users of this host can have."""
         pending = () if self.users.status.pending is None else ("pending",)
         return ("active", *pending, "inactive", "blocked")
 
     @functools.cached_property
-    def _status_order(self) -> list[tuple[str, Predicate]]:
-        """The predicates in order of precedence; the first that holds is the user's status."""
-        status = self.users.status
-        by_plugin = self.tables.block.c.user_key.is_not(None)
-        order = [
-            ("blocked", by_plugin if status.blocked is None else by_plugin | status.blocked),
-            ("inactive", status.inactive),
-            ("pending", status.pending),
-            ("active", status.active),
-        ]
+    def blocked_by_plugin(self) -> Predicate:
+        """When a block of the plugin's own is in force."""
+        state = self.tables.state.c
+        return state.blocked_at.is_not(None) & (
+            state.blocked_until.is_(None) | (state.blocked_until > NOW)
+        )
+
+    @functools.cached_property
+    def _ended(self) -> Predicate:
+        """When a block of the plugin's has ended and the host's word for it was not taken back yet.
+
+        By the clock, the status from before it counts from that moment on.
+        """
+        state = self.tables.state.c
+        blocked = self.users.status.blocked
+        if blocked is None:
+            return sa.false()
+        return blocked & state.status_before.is_not(None) & (state.blocked_until <= NOW)
+
+    @functools.cached_property
+    def _host_order(self) -> list[tuple[str, Predicate]]:
+        """The host's predicates in order of precedence; the first that holds is the status."""
+        names = ("blocked", "inactive", "pending", "active")
+        order = [(name, getattr(self.users.status, name)) for name in names]
         return [(name, predicate) for name, predicate in order if predicate is not None]
 
     @functools.cached_property
     def status(self) -> sa.ColumnElement[str]:
         """The one status of a user, by the precedence that ``Status`` documents."""
-        cases = [(predicate, name) for name, predicate in self._status_order]
-        return sa.case(*cases, else_="inactive")
+        return sa.case(
+            (self.blocked_by_plugin, "blocked"),
+            (self._ended, self.tables.state.c.status_before),
+            *((predicate, name) for name, predicate in self._host_order),
+            else_="inactive",
+        )
 
     def has_status(self, wanted: str) -> Predicate:
         """Say when a user has a status, with the host's own predicate, which its indexes serve.
@@ -82,19 +108,36 @@ class Mapping:
         """
         before: list[Predicate] = []
         held: list[Predicate] = []
-        for name, predicate in self._status_order:
+        for name, predicate in self._host_order:
             if name == wanted:
                 held.append(sa.and_(predicate, *before))
             before.append(predicate.is_not(sa.true()))
         if wanted == "inactive":
             held.append(sa.and_(*before))
-        return sa.or_(sa.false(), *held)
+        by_host = sa.or_(sa.false(), *held)
+        if self.users.status.blocked is not None:
+            again = self._ended & (self.tables.state.c.status_before == wanted)
+            by_host = again | (by_host & self._ended.is_not(sa.true()))
+        if wanted == "blocked":
+            return self.blocked_by_plugin | by_host
+        return by_host & self.blocked_by_plugin.is_not(sa.true())
 
     @functools.cached_property
     def sort_names(self) -> tuple[str, ...]:
         """The names of all orders that this host could have."""
         channels = sa.literal(0) if self.channels else None
         return tuple(sort.name for sort in self.sorts(channels))
+
+    @functools.cached_property
+    def writable(self) -> tuple[str, ...]:
+        """The statuses that can be written to the host's model."""
+        status = self.users.status
+        if status.kept_in is not None:
+            return tuple(name for name in STATUSES if name in status.kept_in.words)
+        if status.write is None:
+            return ()
+        given = STATUSES if status.writes is None else status.writes
+        return tuple(name for name in given if getattr(status, name) is not None)
 
     def sorts(self, channels: Expression | None) -> list[Sort]:
         """Return every order this host could have; ``channels`` is a user's total of them."""

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from string import Formatter
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import QueryableAttribute
 
+from .actions import Action
 from .billing import Billing
 from .inspection import (
     clause,
@@ -23,7 +25,7 @@ from .inspection import (
     target_of,
     user_tables,
 )
-from .mapping import Count, Many, Status, Users
+from .mapping import STATUSES, Count, Many, Status, Users
 from .policy import Policy
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -57,6 +59,7 @@ def argument_faults(
     usage: Any,
     billing: Any,
     policy: Any,
+    actions: Any,
     name: Any,
 ) -> Iterator[str]:
     """Find what is wrong with the arguments of ``PlatformUsers``."""
@@ -82,6 +85,7 @@ def argument_faults(
             if not wrong:
                 counts.append(count)
     yield from _name_faults(counts)
+    yield from _action_faults(actions)
     wrong = list(_kind("PlatformUsers(users=...)", users, Users, "Users(YourModel, ...)"))
     yield from wrong or _users_faults(users, counts)
 
@@ -200,6 +204,12 @@ def _status_faults(users: Users, tables: set[sa.FromClause]) -> Iterator[str]:
         predicate = getattr(status, name)
         if predicate is not None or name == "active":
             yield from _field_faults(users, f"Status({name}=...)", predicate, tables)
+    for name in status.writes or ():
+        if name not in STATUSES or getattr(status, name) is None:
+            yield (
+                f"Status(writes=...) was given {name!r}, which is none of the statuses that have a "
+                f"predicate here; expected some of {', '.join(STATUSES)}."
+            )
     if status.write is not None and not callable(status.write):
         yield (
             f"Status(write=...) was given {_shown(status.write)}; expected a function "
@@ -274,6 +284,42 @@ def _name_faults(counts: Sequence[Count]) -> Iterator[str]:
             yield (
                 f"Count({name!r}) is given {times} times among channels= and usage=; expected "
                 "each name once: rename all but one, the label= may stay."
+            )
+
+
+def _action_faults(actions: Sequence[Any]) -> Iterator[str]:
+    good = []
+    for action in actions:
+        wrong = list(
+            _kind("PlatformUsers(actions=...)", action, Action, "Action objects, such as Block()")
+        )
+        yield from wrong
+        if wrong:
+            continue
+        good.append(action)
+        kind = type(action).__name__
+        for attribute in ("name", "label", "done"):
+            if not isinstance(getattr(action, attribute, None), str):
+                yield (
+                    f"{kind}.{attribute} is not set; expected a text: give the class "
+                    f"{attribute} = '...'."
+                )
+        parts = Formatter().parse(str(getattr(action, "done", "")))
+        if {field for _, field, _, _ in parts} - {None, "user"}:
+            yield (
+                f"{kind}.done is {action.done!r}; expected a sentence whose only field is "
+                "{user}, such as 'blocked {user}'."
+            )
+        if not _NAME.fullmatch(str(getattr(action, "name", "x"))):
+            yield (
+                f"{kind}.name is {action.name!r}; expected a lower-case identifier, such as "
+                "'extend_trial'."
+            )
+    for name, times in Counter(getattr(action, "name", None) for action in good).items():
+        if name is not None and times > 1:
+            yield (
+                f"PlatformUsers(actions=...) was given {times} actions named {name!r}; expected "
+                "each name once: rename one, or leave ours out."
             )
 
 

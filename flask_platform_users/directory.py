@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session, scoped_session
 
-from .binding import SEPARATOR, Mapping, Sort, known_words, origin, word
+from .binding import NOW, SEPARATOR, Mapping, Sort, known_words, origin, word
 from .errors import NotFoundError
-from .inspection import clause, is_counter, mapper_of, python_type, target_of
-from .mapping import Count, Many
+from .inspection import clause, is_counter, python_type, target_of
+from .mapping import Count, Many, Predicate
 from .models import as_utc
 from .paging import Cursor
 from .results import Page, Summary, UserDetails, UserRow
@@ -96,13 +96,13 @@ class Directory:
             if count not in counters:
                 groups[count.column, count.platform].append(count)
         parts += [self._totals(counts) for counts in groups.values()]
-        # Joined by a comparison: SQLAlchemy takes ON true for a cartesian product on MariaDB.
+        # Joined by a comparison: SQLAlchemy warns of a cartesian product on MariaDB otherwise.
         one: sa.Label[int] = sa.literal_column("1", sa.Integer).label("one")
         first, *others = [part.add_columns(one).subquery() for part in parts]
         source: sa.FromClause = first
         for other in others:
             source = source.join(other, other.c.one == first.c.one)
-        columns = [column for part in (first, *others) for column in part.c if column.name != "one"]
+        columns = [c for part in (first, *others) for c in part.c if c.name != "one"]
         row = self._execute(sa.select(*columns).select_from(source)).one()._mapping
         return Summary(
             total=row["total"],
@@ -190,12 +190,12 @@ class Directory:
         Raises:
             NotFoundError: there is none on this platform, wherever else there may be.
         """
-        block = self.mapping.tables.block.c
+        state, blocked = self.mapping.tables.state.c, self.mapping.blocked_by_plugin
         statement = self._users(
             self.mapping.users.model,
             *self._fields(),
-            block.reason.label("block_reason"),
-            block.until.label("blocked_until"),
+            sa.case((blocked, state.block_reason)).label("block_reason"),
+            sa.case((blocked, state.blocked_until)).label("blocked_until"),
         )
         row = self._find(statement, key)
         # Databases may take other spellings for the same key (case, trailing spaces); we do not.
@@ -224,25 +224,53 @@ class Directory:
             raise NotFoundError(user.key)
         return {count.name: row._mapping[count.name] for count in self.mapping.usage}
 
+    # What a change asks before it is made
+
+    def parse(self, key: str) -> Any:
+        """Return the value that a key's text stands for; None where no key is spelled like that."""
+        return _parse(key, python_type(self.mapping.key))
+
+    def lock(self, key: str) -> None:
+        """Keep everybody else from changing a user's own row until the transaction ends."""
+        parsed = self.parse(key)
+        if parsed is not None:
+            column = self.mapping.key
+            self._execute(sa.select(column).where(column == parsed).with_for_update())
+
+    def related(self, user: UserRow, entity: Any) -> Any:
+        """Return the row of a joined model, such as the membership, that belongs to a user."""
+        statement = self._users(entity).where(self.mapping.key == user.key)
+        return self._execute(statement).scalar_one()
+
+    def key_of_person(self, person: Any) -> str | None:
+        """Return the text of the key of a person who is a row of the user model, else None."""
+        if not isinstance(person, self.mapping.users.model):
+            return None
+        return str(getattr(person, self.mapping.key.key))
+
+    def is_shut_out(self, key: str) -> bool:
+        """Say whether a user of this platform is blocked."""
+        try:
+            return self.user(key).status == "blocked"
+        except NotFoundError:
+            return False
+
     # How it is asked
 
     def _execute(self, statement: sa.Select[Any]) -> sa.Result[Any]:
         with self.session.no_autoflush:
             return self.session.execute(
-                statement, bind_arguments={"mapper": mapper_of(self.mapping.users.model)}
+                statement, {NOW.key: self.now()}, bind_arguments=self.mapping.bind
             )
 
     def _users(self, *columns: Any) -> sa.Select[Any]:
-        """Start every statement on users: their membership, their block, this platform."""
-        users, block = self.mapping.users, self.mapping.tables.block
+        """Start every statement on users: their membership, their state, this platform."""
+        users, state = self.mapping.users, self.mapping.tables.state
         statement: sa.Select[Any] = sa.select(*columns).select_from(users.model)
         for target, on in users.join:
             statement = statement.join(target, on)
-        alive = block.c.until.is_(None) | (block.c.until > self.now())
-        own = (block.c.platform_key == users.platform) & (block.c.user_key == self.mapping.key)
-        return statement.outerjoin(block, own & alive).where(
-            clause(users.platform) == self.platform
-        )
+        own = (state.c.platform_key == users.platform) & (state.c.user_key == self.mapping.key)
+        return statement.outerjoin(state, own).where(clause(users.platform) == self.platform)
 
     def _totals(self, counts: list[Count]) -> sa.Select[Any]:
         """Count the rows of one table by kind, in one pass."""
@@ -331,8 +359,9 @@ class Directory:
             return found[0]
         return sa.union_all(*(sa.select(part) for part in found)).subquery()
 
-    def _filters(self, query: ListQuery) -> list[sa.ColumnElement[bool]]:
-        mapping, filters = self.mapping, []
+    def _filters(self, query: ListQuery) -> list[Predicate]:
+        mapping = self.mapping
+        filters: list[Predicate] = []
         if query.search:
             filters.append(self._contains(query.search))
         if query.status == "inactive":  # as on the card: the inactive and the blocked together
@@ -348,7 +377,7 @@ class Directory:
 
     def _contains(self, term: str) -> sa.ColumnElement[bool]:
         columns = (clause(self.mapping.users.username), clause(self.mapping.users.email))
-        connection = self.session.connection({"mapper": mapper_of(self.mapping.users.model)})
+        connection = self.session.connection(self.mapping.bind)
         if connection.dialect.name != "sqlite":
             return sa.or_(*(column.icontains(term, autoescape=True) for column in columns))
         # SQLite's lower() and LIKE know the letters of ASCII only.
@@ -360,7 +389,7 @@ class Directory:
     def _find(self, statement: sa.Select[Any], key: str) -> sa.Row[Any] | None:
         """Look a user up. A key that cannot be one costs the same statement as one that is not."""
         column = clause(self.mapping.key)
-        parsed = _parse(key, python_type(self.mapping.key))
+        parsed = self.parse(key)
         if isinstance(parsed, int) and isinstance(column.type, sa.Integer):
             # PostgreSQL refuses to compare with a number that the column's own type cannot hold.
             parsed = sa.literal(parsed, sa.BigInteger)

@@ -22,3 +22,56 @@ class NotFoundError(LookupError):
 
 class CursorError(ValueError):
     """A page cursor that this mount did not sign, or that belongs to another listing."""
+
+
+class HookError(Exception):
+    """Code of the host did what it must not; nothing was changed.
+
+    Attributes:
+        hook: which code it was.
+        what: what it did.
+    """
+
+    def __init__(self, hook: str, what: str) -> None:
+        self.hook = hook
+        self.what = what
+        super().__init__(f"{hook} {what}; nothing was changed.")
+
+
+class RefusedError(Exception):
+    """An action was not done, for a reason that a person can understand.
+
+    Attributes:
+        sentence: the reason.
+        status: the HTTP status it is answered with.
+    """
+
+    status = 409
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+        super().__init__(sentence)
+
+
+class ForbiddenError(RefusedError):
+    """The person may not do this to that user."""
+
+    status = 403
+
+
+class StaleError(RefusedError):
+    """The user changed since the form was opened."""
+
+
+class InvalidError(RefusedError):
+    """The form was not filled in right.
+
+    Attributes:
+        form: the form as it was typed, with its errors.
+    """
+
+    status = 422
+
+    def __init__(self, form: object) -> None:
+        self.form = form
+        super().__init__("Some fields need another look.")

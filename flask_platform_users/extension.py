@@ -1,11 +1,12 @@
 """``PlatformUsers``: what a host constructs once and mounts on its apps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
+from .actions import DEFAULT_ACTIONS, Action, Impact
 from .billing import Billing
 from .binding import Mapping
 from .checks import app_faults, argument_faults
@@ -15,6 +16,7 @@ from .mapping import Count, Users
 from .models import build_tables
 from .policy import Policy
 from .settings import Settings
+from .triggers import attach_triggers
 from .views import build_blueprint
 
 
@@ -32,6 +34,9 @@ class PlatformUsers:
         usage: what else a user has a number of; shown on the details page.
         policy: who may open the page, and for which platform.
         billing: tells a user's subscription; None where there is none to show.
+        actions: what can be done to a user; by default ``DEFAULT_ACTIONS``. Add the host's own:
+            ``actions=[*DEFAULT_ACTIONS, ExtendTrial()]``.
+        impact: ``impact(user, action)`` tells the host's own lines of what an action means.
         name: the name of the blueprint, and so of its endpoints and of the plugin's tables.
     """
 
@@ -44,6 +49,8 @@ class PlatformUsers:
         channels: Sequence[Count] = (),
         usage: Sequence[Count] = (),
         billing: Billing | None = None,
+        actions: Sequence[Action] = DEFAULT_ACTIONS,
+        impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
         name: str = "platform_users",
     ) -> None:
         self.db = db
@@ -52,6 +59,8 @@ class PlatformUsers:
         self.channels = tuple(channels)
         self.usage = tuple(usage)
         self.billing = billing
+        self.actions = tuple(actions)
+        self.impact = impact
         self.name = name
         self._mapping: Mapping | None = None
 
@@ -76,6 +85,7 @@ class PlatformUsers:
                 self.usage,
                 self.billing,
                 self.policy,
+                self.actions,
                 self.name,
             ),
             *app_faults(app, self.name),
@@ -95,8 +105,10 @@ class PlatformUsers:
                 usage=self.usage,
                 tables=build_tables(self.name, self.users),
             )
+            attach_triggers(self._mapping.tables)
         app.extensions.setdefault("platform_users", {})[self.name] = self
-        app.register_blueprint(build_blueprint(self, settings), url_prefix=url_prefix)
+        blueprint = build_blueprint(self, settings, settings.keys(app))
+        app.register_blueprint(blueprint, url_prefix=url_prefix)
 
     @property
     def mapping(self) -> Mapping:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import QueryableAttribute
 
 Expression = sa.SQLColumnExpression[Any]
-Predicate = sa.ColumnElement[bool]
+Predicate = sa.SQLColumnExpression[bool]
 
 STATUSES = ("active", "inactive", "blocked", "pending")
 
@@ -32,6 +32,9 @@ class Status:
         blocked: when a user is blocked; None where the host cannot say so (the plugin can).
         pending: when a user has not finished signing up; None hides that status.
         write: ``write(user, status)`` changes the host's model to a status and never commits.
+            Without it the page shows the status and offers no change of it.
+        writes: the statuses that ``write`` knows how to bring about; all that have a predicate,
+            unless told otherwise.
     """
 
     active: Predicate
@@ -39,6 +42,8 @@ class Status:
     blocked: Predicate | None = None
     pending: Predicate | None = None
     write: Callable[[Any, str], None] | None = None
+    writes: Sequence[str] | None = None
+    kept_in: "Kept | None" = field(default=None, repr=False)
     faults: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
@@ -74,8 +79,17 @@ class Status:
             inactive=predicates.get("inactive"),
             blocked=predicates.get("blocked"),
             pending=predicates.get("pending"),
+            kept_in=Kept(column, {status: values[0] for status, values in words.items()}),
             faults=faults,
         )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The column a status is kept in, and the word that is written to it for each status."""
+
+    column: Expression
+    words: dict[str, Any]
 
 
 def _words(

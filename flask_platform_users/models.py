@@ -48,9 +48,19 @@ class Tables:
     """The tables of one mount.
 
     They carry no foreign keys to the host's tables: what they record outlives a user.
+
+    Attributes:
+        state: what the plugin knows of a user beside the host: blocks and deletions. Users whom
+            nothing was done to have no row.
+        head: the last event of each platform; whoever changes anything locks its row first.
+        event: the history, chained and append-only.
+        event_private: what the history tells of people, which may be erased.
     """
 
-    block: sa.Table
+    state: sa.Table
+    head: sa.Table
+    event: sa.Table
+    event_private: sa.Table
 
 
 def build_tables(name: str, users: Users) -> Tables:
@@ -59,30 +69,76 @@ def build_tables(name: str, users: Users) -> Tables:
     They take the key types, the schema and the MySQL character set of the host's table, so that
     joins between the two use indexes. Tables that are there already are used as they are.
     """
-    table = mapper_of(users.model).local_table
-    assert isinstance(table, sa.Table)  # noqa: S101  (checks.py refused anything else)
-    options = {k: v for k, v in table.kwargs.items() if k.startswith(("mysql_", "mariadb_"))}
-    existing = table.metadata.tables.get(_full_name(table, f"{name}_block"))
-    if existing is not None:
-        return Tables(block=existing)
-    block = sa.Table(
-        f"{name}_block",
-        table.metadata,
-        sa.Column(
-            "platform_key", clause(users.platform).type, primary_key=True, autoincrement=False
+    host = mapper_of(users.model).local_table
+    assert isinstance(host, sa.Table)  # noqa: S101  (checks.py refused anything else)
+    options = {k: v for k, v in host.kwargs.items() if k.startswith(("mysql_", "mariadb_"))}
+    platform_type = clause(users.platform).type
+    user_type = clause(key_of(users.model)).type
+
+    def table(kind: str, *parts: Any, comment: str) -> sa.Table:
+        full_name = f"{name}_{kind}"
+        existing = host.metadata.tables.get(
+            f"{host.schema}.{full_name}" if host.schema else full_name
+        )
+        if existing is not None:
+            return existing
+        platform = sa.Column("platform_key", platform_type, primary_key=True, autoincrement=False)
+        return sa.Table(
+            full_name,
+            host.metadata,
+            platform,
+            *parts,
+            schema=host.schema,
+            comment=comment,
+            **options,
+        )
+
+    def number() -> sa.Column[int]:
+        return sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False)
+
+    return Tables(
+        state=table(
+            "state",
+            sa.Column("user_key", user_type, primary_key=True, autoincrement=False),
+            sa.Column("blocked_at", UTCDateTime),
+            sa.Column("blocked_until", UTCDateTime),
+            sa.Column("block_reason", sa.String(500)),
+            sa.Column("status_before", sa.String(20)),
+            comment="What was done to users beside what their own row says.",
         ),
-        sa.Column(
-            "user_key", clause(key_of(users.model)).type, primary_key=True, autoincrement=False
+        head=table(
+            "head",
+            sa.Column("seq", sa.BigInteger, nullable=False),
+            sa.Column("mac", sa.String(64), nullable=False),
+            comment="The last event of each platform, locked by whoever changes anything.",
         ),
-        sa.Column("reason", sa.String(500), nullable=False, default=""),
-        sa.Column("until", UTCDateTime, nullable=True),
-        sa.Column("created", UTCDateTime, nullable=False),
-        schema=table.schema,
-        comment="Users that are blocked by their platform's owner, whatever their own row says.",
-        **options,
+        event=table(
+            "event",
+            number(),
+            sa.Column("at", UTCDateTime, nullable=False),
+            sa.Column("actor", sa.String(255)),
+            sa.Column("acting_as", sa.String(255)),
+            sa.Column("user_key", user_type),
+            sa.Column("action", sa.String(64), nullable=False),
+            sa.Column("outcome", sa.String(16), nullable=False),
+            sa.Column("changes", sa.Text, nullable=False),
+            sa.Column("request_id", sa.String(64)),
+            sa.Column("private_digest", sa.String(64), nullable=False),
+            sa.Column("key_id", sa.String(64), nullable=False),
+            sa.Column("prev", sa.String(64), nullable=False),
+            sa.Column("mac", sa.String(64), nullable=False),
+            sa.Index(f"ix_{name}_event_user", "platform_key", "user_key", "seq"),
+            sa.Index(f"ix_{name}_event_request", "platform_key", "request_id"),
+            comment="What was done, by whom, to whom: append-only, signed over the one before.",
+        ),
+        event_private=table(
+            "event_private",
+            number(),
+            sa.Column("actor_name", sa.String(255), nullable=False),
+            sa.Column("user_name", sa.String(255), nullable=False),
+            sa.Column("reason", sa.String(1000), nullable=False),
+            sa.Column("address", sa.String(64), nullable=False),
+            sa.Column("salt", sa.String(32), nullable=False),
+            comment="What events tell of people; a row may be erased, the chain keeps its digest.",
+        ),
     )
-    return Tables(block=block)
-
-
-def _full_name(table: sa.Table, name: str) -> str:
-    return f"{table.schema}.{name}" if table.schema else name

@@ -1,16 +1,20 @@
 """What each template receives: one object, with everything that it shows and links to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
 
+from .actions import Action
+from .audit import OUTCOMES
 from .billing import Subscription
 from .binding import Sort
 from .directory import MATCHES, ListQuery
 from .formatting import STATUS_LABELS, number
+from .history import Event, HistoryPage
 from .mapping import Count
+from .pipeline import Prompt
 from .results import Page, Summary, UserDetails, UserRow
 from .schemas import PER_PAGE
 
@@ -41,6 +45,7 @@ class ListPage:
     """The list of users.
 
     Attributes:
+        actions: what can be done to each user, by their key.
         arguments: the parts of the query string that are in force, without the cursor.
         matches: how many users the filters let through; None where that was not counted.
     """
@@ -55,6 +60,7 @@ class ListPage:
     query: ListQuery
     arguments: dict[str, str]
     page: Page
+    actions: Mapping[Any, Sequence[Action]]
     matches: int | None
     previous: str | None
     next: str | None
@@ -185,6 +191,10 @@ class DetailsPage:
         subscription: what billing told; None where there is none.
         billing: whether the host has billing at all.
         billing_failed: whether it could not tell.
+        actions: what can be done to the user.
+        action_names: all of the mount's actions by name.
+        events: the last that was done, newest first.
+        message: what to say of the action that led here.
     """
 
     shows: frozenset[str]
@@ -194,8 +204,62 @@ class DetailsPage:
     subscription: Subscription | None
     billing: bool
     billing_failed: bool
+    actions: Sequence[Action]
+    action_names: Mapping[str, Action]
+    events: Sequence[Event]
+    message: str | None
 
     status_labels = STATUS_LABELS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionPage:
+    """The form of an action.
+
+    Attributes:
+        prompt: the user, the form, the question and the impact.
+        error: why it was not done when it was sent; None before that.
+        hidden: the fields that go along.
+    """
+
+    action: Action
+    prompt: Prompt
+    error: str | None
+    hidden: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventsPage:
+    """The history of the platform.
+
+    Attributes:
+        arguments: the filters in force, as they stand in the address.
+        actions: the mount's actions by name.
+    """
+
+    page: HistoryPage
+    arguments: dict[str, str]
+    actions: Mapping[str, Action]
+
+    outcomes = OUTCOMES
+
+    def link(self, endpoint: str = ".show_history", **changes: Any) -> str:
+        """Return an address with the same filters."""
+        arguments: dict[str, Any] = self.arguments | changes
+        return url_for(endpoint, **{k: v for k, v in arguments.items() if v is not None})
+
+
+def sentence(event: Event, actions: Mapping[str, Action]) -> str:
+    """Return what happened, in a sentence."""
+    who = event.actor_name or (f"Person {event.actor}" if event.actor else "The system")
+    user = event.user_name or ("" if event.user_key is None else f"user {event.user_key}")
+    action = actions.get(event.action)
+    label = action.label if action else event.action.replace("_", " ").capitalize()
+    if event.outcome != "done":
+        how = "was refused" if event.outcome == "refused" else "failed"
+        return f"{who} tried “{label}” on {user}, which {how}."
+    done = action.done.format(user=user) if action else f"did “{label}” to {user}"
+    return f"{who} {done}."
 
 
 ICONS = frozenset(

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+import sqlalchemy as sa
+
 
 class Policy(ABC):
     """The host's rules. Subclass it and pass an instance as ``PlatformUsers(policy=...)``.
@@ -30,3 +32,36 @@ class Policy(ABC):
             True by default: whoever runs a platform may do everything on it.
         """
         return True
+
+    def outranks(self, actor: Any, user: Any) -> bool:
+        """Say whether ``actor`` may act on ``user`` (the host's model instance) at all.
+
+        By default nobody acts on an equal or stronger person: not on anybody who could open the
+        page themselves, for whatever platform. Acting on oneself is always refused.
+        """
+        return not isinstance(user, type(actor)) or self.platform_of(user) is None
+
+    def has_owner(self, platform: Any) -> bool:  # noqa: ARG002
+        """Say whether a platform still has an owner.
+
+        Asked inside the transaction, after an action on somebody who runs the platform, which only
+        happens where ``outranks`` was overridden. By default it says no, and so refuses.
+        """
+        return False
+
+    def id_of(self, actor: Any) -> str:
+        """Return the text by which the history knows a person for good.
+
+        By default the primary key where the person is a mapped object, else Flask-Login's id.
+        """
+        state = sa.inspect(actor, raiseerr=False)
+        identity = getattr(state, "identity", None)
+        return str(identity[0] if identity else actor.get_id())
+
+    def name_of(self, actor: Any) -> str:
+        """Return what the history calls a person: their email, username or name."""
+        for attribute in ("email", "username", "name"):
+            value = getattr(actor, attribute, None)
+            if value:
+                return str(value)
+        return self.id_of(actor)

@@ -2,9 +2,12 @@
 
 import unicodedata
 from collections.abc import Mapping as Mapped
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
+
+from .audit import OUTCOMES
 
 PER_PAGE = (25, 50, 100)
 SEARCH_LENGTH = 100
@@ -12,9 +15,52 @@ SEARCH_LENGTH = 100
 DIRECTIONS = ("asc", "desc")
 
 
+def _tidy(data: Mapped[str, str]) -> dict[str, str]:
+    trimmed = {name: unicodedata.normalize("NFC", value).strip() for name, value in data.items()}
+    return {name: value for name, value in trimmed.items() if value}
+
+
 def _plain(value: str) -> None:
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
         raise ValidationError("has characters that cannot be searched for.")
+
+
+class HistorySchema(Schema):
+    """The query string of the history. Names it does not know are ignored."""
+
+    class Meta:
+        """An address may carry more than is ours."""
+
+        unknown = EXCLUDE
+
+    user = fields.String(validate=[validate.Length(max=255), _plain])
+    actor = fields.String(validate=[validate.Length(max=255), _plain])
+    action = fields.String(validate=[validate.Length(max=64), _plain])
+    outcome = fields.String(validate=validate.OneOf(OUTCOMES))
+    since = fields.Date(format="%Y-%m-%d")
+    until = fields.Date(format="%Y-%m-%d")
+    before = fields.String(validate=validate.Regexp("^[0-9]{1,18}$"))
+    after = fields.String(validate=validate.Regexp("^[0-9]{1,18}$"))
+
+    @pre_load
+    def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
+        """Trim what was typed and drop what was left empty."""
+        return _tidy(data)
+
+    @post_load
+    def convert(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Turn days into the moments they begin and end at, in UTC, and numbers into integers."""
+        for name, later in (("since", 0), ("until", 1)):
+            if name in data:
+                midnight = datetime.combine(data[name], time.min, UTC)
+                try:
+                    data[name] = midnight + timedelta(days=later)
+                except OverflowError:
+                    raise ValidationError("is too late.", name) from None
+        for name in ("before", "after"):
+            if name in data:
+                data[name] = int(data[name])
+        return data
 
 
 class ListSchema(Schema):
@@ -50,7 +96,4 @@ class ListSchema(Schema):
     @pre_load
     def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
         """Trim what was typed, bring it into one Unicode form, and drop what was left empty."""
-        trimmed = {
-            name: unicodedata.normalize("NFC", value).strip() for name, value in data.items()
-        }
-        return {name: value for name, value in trimmed.items() if value}
+        return _tidy(data)

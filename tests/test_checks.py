@@ -13,6 +13,8 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
 from flask_platform_users import (
+    Action,
+    Block,
     ConfigurationError,
     Count,
     Many,
@@ -88,6 +90,23 @@ class Elsewhere(db.Model):  # type: ignore[name-defined,misc]
 class AcmePolicy(Policy):
     def platform_of(self, actor: Any) -> Any:
         return actor.platform_id
+
+
+class Unfinished(Action):
+    name = "unfinished"
+    label = "Unfinished"
+
+
+class Overfull(Action):
+    name = "overfull"
+    label = "Overfull"
+    done = "gave {amount} to {user}"
+
+
+class Shouting(Action):
+    name = "Shout!"
+    label = "Shout"
+    done = "shouted at {user}"
 
 
 def make_app(**changes: Any) -> Flask:
@@ -180,13 +199,53 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "an unknown setting",
         lambda: mount(app=make_app(PLATFORM_USERS_TEMPLATE="x.html")),
         "app.config['PLATFORM_USERS_TEMPLATE'] is not a setting; expected one of "
-        "PLATFORM_USERS_BASE_TEMPLATE.",
+        "PLATFORM_USERS_BASE_TEMPLATE, PLATFORM_USERS_AUDIT_KEYS.",
     ),
     (
         "a base template that is no path",
         lambda: mount(app=make_app(PLATFORM_USERS_BASE_TEMPLATE=None)),
         "app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given None; expected the path of a "
         "template, such as 'layout.html'.",
+    ),
+    (
+        "audit keys that are too short",
+        lambda: mount(app=make_app(PLATFORM_USERS_AUDIT_KEYS={"2026": "short"})),
+        "app.config['PLATFORM_USERS_AUDIT_KEYS'] was given something else than names with secrets "
+        "of at least 32 characters; expected such as {'2026': secrets.token_hex(32)}.",
+    ),
+    (
+        "an action that is a class",
+        lambda: mount(actions=[Block]),
+        "PlatformUsers(actions=...) was given the class Block; expected Action objects, such as "
+        "Block().",
+    ),
+    (
+        "two actions of one name",
+        lambda: mount(actions=[Block(), Block()]),
+        "PlatformUsers(actions=...) was given 2 actions named 'block'; expected each name once: "
+        "rename one, or leave ours out.",
+    ),
+    (
+        "an action without a sentence for the history",
+        lambda: mount(actions=[Unfinished()]),
+        "Unfinished.done is not set; expected a text: give the class done = '...'.",
+    ),
+    (
+        "a history sentence with a field that is not kept",
+        lambda: mount(actions=[Overfull()]),
+        "Overfull.done is 'gave {amount} to {user}'; expected a sentence whose only field is "
+        "{user}, such as 'blocked {user}'.",
+    ),
+    (
+        "an action whose name cannot stand in an address",
+        lambda: mount(actions=[Shouting()]),
+        "Shouting.name is 'Shout!'; expected a lower-case identifier, such as 'extend_trial'.",
+    ),
+    (
+        "a written status that has no predicate",
+        broken(status=Status(active=sa.true(), write=print, writes=("pending",))),
+        "Status(writes=...) was given 'pending', which is none of the statuses that have a "
+        "predicate here; expected some of active, inactive, blocked, pending.",
     ),
     (
         "a database object of the wrong kind",

@@ -9,15 +9,17 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from werkzeug.test import TestResponse
 
 from example_app import create_app
-from example_app.models import Platform, User, db
+from example_app.models import OutgoingMail, Platform, Subscription, User, db
 from example_app.seed import seed
 
 ROOT = Path(__file__).parent.parent
@@ -134,3 +136,63 @@ def serve(port: int, url: str) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def act(client: FlaskClient, name: str, key: int, **fields: str) -> TestResponse:
+    url = f"/platform/users/do/{name}/{key}"
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', client.get(url).text))
+    return client.post(url, data=hidden | fields)
+
+
+def test_the_products_own_actions_stand_in_the_menu_and_on_the_details(product: Flask) -> None:
+    client = signed_in(product, "owner@acme.example")
+    for page in ("/platform/users/?q=user@acme", "/platform/users/id/" + key_of(product)):
+        text = client.get(page).text
+        for label in ("Send onboarding email", "Extend trial"):
+            assert label in text
+
+
+def key_of(product: Flask, email: str = "user@acme.example") -> str:
+    with product.app_context():
+        return str(db.session.scalars(select(User.id).where(User.email == email)).one())
+
+
+def test_sending_the_onboarding_email_queues_it_once(product: Flask) -> None:
+    client, key = signed_in(product, "owner@acme.example"), int(key_of(product))
+    response = act(client, "send_onboarding_email", key)
+    assert response.status_code == 303
+    assert "sent Mira Castellanos the onboarding email" in client.get(response.location).text
+    again = client.get(f"/platform/users/do/send_onboarding_email/{key}")
+    assert again.status_code == 409
+    assert "is waiting to be sent already." in again.text
+    with product.app_context():
+        assert db.session.scalar(select(func.count(OutgoingMail.id))) == 1
+
+
+def test_extending_a_trial_moves_its_end(product: Flask) -> None:
+    with product.app_context():
+        ending = select(Subscription).join(User, User.id == Subscription.user_id)
+        held = db.session.scalars(
+            ending.where(Subscription.ends_at.is_not(None), User.platform_id == 1).limit(1)
+        ).one()
+        key, before = held.user_id, held.ends_at
+    client = signed_in(product, "owner@acme.example")
+    wrong = act(client, "extend_trial", key, days="400", reason="kept as typed")
+    assert wrong.status_code == 422
+    assert "Choose 1 to 90 days." in wrong.text
+    assert "kept as typed" in wrong.text
+    assert act(client, "extend_trial", key, days="7", reason="asked for").status_code == 303
+    with product.app_context():
+        moved = db.session.scalars(
+            select(Subscription.ends_at).where(Subscription.user_id == key)
+        ).one()
+    assert before is not None
+    assert moved == before + timedelta(days=7)
+
+
+@pytest.mark.parametrize("name", ["block", "send_onboarding_email"])
+def test_staff_who_may_only_look_are_offered_nothing_and_refused(product: Flask, name: str) -> None:
+    client = signed_in(product, "staff@acme.example")
+    key = key_of(product)
+    assert "Send onboarding email" not in client.get(f"/platform/users/id/{key}").text
+    assert client.get(f"/platform/users/do/{name}/{key}").status_code == 403

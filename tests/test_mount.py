@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +177,7 @@ def test_two_mounts_in_one_app_know_nothing_of_each_other(new_app: NewApp) -> No
     client = signed_in(app)
     with app.app_context():
         tables = set(sa.inspect(db.engine).get_table_names())
-        assert {"clients_block", "platform_users_block"} <= tables
+        assert {"clients_state", "platform_users_state"} <= tables
     lists = {name: seen(client.get(f"/{name}/")) for name in ("platform_users", "clients")}
     assert {name: page.names for name, page in lists.items()} == {
         "platform_users": ["anna"],
@@ -187,11 +188,10 @@ def test_two_mounts_in_one_app_know_nothing_of_each_other(new_app: NewApp) -> No
         assert own
         assert all(link.startswith(f"/{name}/") for link in own)
         assert client.get(page.rows[0].link).status_code == 200
-    block = clerks.mapping.tables.block
+    state = clerks.mapping.tables.state
     with app.app_context():
-        now = sa.func.current_timestamp()
-        values = {"platform_key": 1, "user_key": 1, "reason": "", "created": now}
-        db.session.execute(block.insert().values(values))
+        values = {"platform_key": 1, "user_key": 1, "blocked_at": datetime.now(UTC)}
+        db.session.execute(state.insert().values(values))
         db.session.commit()
     assert seen(client.get("/platform_users/")).rows[0].cells["Status"] == "Blocked"
     assert seen(client.get("/clients/")).rows[0].cells["Status"] == "Active"

@@ -138,6 +138,14 @@ class World:
                 metadata.create_all(found._engine(metadata))
         return found
 
+    def _empty(self, connection: sa.Connection, table: sa.Table) -> None:
+        tables = self.extension.mapping.tables
+        if table not in (tables.event, tables.event_private):
+            connection.execute(table.delete())
+        elif connection.execute(sa.select(table).limit(1)).first():  # its triggers refuse that
+            table.drop(connection)
+            table.create(connection)
+
     def _engine(self, metadata: sa.MetaData) -> sa.Engine:
         return self.host.db.engines[metadata.info.get("bind_key")]
 
@@ -154,7 +162,7 @@ class World:
             for metadata in self.host.metadata():
                 with self._engine(metadata).begin() as connection:
                     for table in reversed(metadata.sorted_tables):
-                        connection.execute(table.delete())
+                        self._empty(connection, table)
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -247,7 +255,7 @@ class World:
     ) -> None:
         """Block a user in the plugin's own table."""
         self.kept = None
-        table = self.extension.mapping.tables.block
+        table = self.extension.mapping.tables.state
         with self.app.app_context():
             engine = self._engine(table.metadata)
             with engine.begin() as connection:
@@ -255,9 +263,9 @@ class World:
                     table.insert().values(
                         platform_key=platform,
                         user_key=key,
-                        reason=reason,
-                        until=until,
-                        created=datetime.now(UTC),
+                        block_reason=reason,
+                        blocked_until=until,
+                        blocked_at=datetime.now(UTC),
                     )
                 )
 

@@ -149,6 +149,7 @@ def mount(app: Flask) -> None:
                 pending=Account.enabled & Account.confirmed.is_(None),
                 inactive=~Account.enabled,
                 write=write,
+                writes=("active", "inactive"),
             ),
             last_login=Account.last_seen,
             created=Account.signed_up,

@@ -100,6 +100,10 @@ def mount(app: Flask) -> None:
         where = Channel.kind == kind
         return Count(kind, Channel.member_id, where=where, platform=Channel.site_id, label=label)
 
+    def write(member: Member, status: str) -> None:
+        member.disabled_at = datetime.now() if status == "inactive" else None  # noqa: DTZ005
+        member.profile = {"state": {"blocked": "banned", "pending": "invited"}.get(status)}
+
     word = Member.profile["state"].as_string()
     PlatformUsers(
         db,
@@ -115,6 +119,7 @@ def mount(app: Flask) -> None:
                 inactive=Member.disabled_at.is_not(None),
                 blocked=word == "banned",
                 pending=word == "invited",
+                write=write,
             ),
             last_login=Member.login_at,
             created=Member.made_at,

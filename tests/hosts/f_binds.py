@@ -112,7 +112,7 @@ def mount(app: Flask) -> None:
         ),
         channels=[
             Count("whatsapp", Line.human_id, where=Line.is_web.is_(False), label="WhatsApp"),
-            Count("webchat", Line.human_id, where=Line.is_web.is_(True)),
+            Count("webchat", Line.human_id, where=Line.is_web),
         ],
         usage=[Count("contacts", Contact.human_id)],
         policy=StaffOnly(),

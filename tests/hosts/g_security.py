@@ -82,6 +82,9 @@ def mount(app: Flask) -> None:
         def platform_of(self, actor: Any) -> int | None:
             return actor.platform_id if actor.has_role("owner") else None
 
+    def write(user: User, status: str) -> None:
+        user.active = status != "inactive"
+
     PlatformUsers(
         db,
         users=Users(
@@ -95,6 +98,8 @@ def mount(app: Flask) -> None:
                 active=User.active & User.confirmed_at.is_not(None),
                 inactive=~User.active,
                 pending=User.confirmed_at.is_(None),
+                write=write,
+                writes=("active", "inactive"),
             ),
             last_login=User.current_login_at,
             created=User.create_datetime,

@@ -1,0 +1,165 @@
+"""``Action``: the one contract of everything that is done to a user, ours and the host's."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+import sqlalchemy as sa
+from wtforms import Form
+
+from ..binding import Mapping as Bound
+from ..directory import Directory
+from ..errors import HookError
+from ..guard import guarded
+from ..results import UserDetails, UserRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impact:
+    """One line of what an action means for a user's belongings.
+
+    Attributes:
+        what: what it is about: ``WhatsApp channels``.
+        count: how many; None where they are not counted.
+        effect: what happens to them.
+        forbids: True if the action must not be done because of it.
+    """
+
+    what: str
+    count: int | None = None
+    effect: Literal["kept", "removed", "stops"] = "kept"
+    forbids: bool = False
+
+
+@dataclass(kw_only=True)
+class Unit:
+    """What an action works with: one user, inside one transaction of one platform.
+
+    Attributes:
+        actor: the host's object for the person who acts.
+        user: the user as they were when the transaction began; ``user.record`` is the host's own
+            model instance.
+        form: the validated form; None where the action has none.
+        directory: reads the same platform in the same transaction.
+    """
+
+    actor: Any
+    user: UserDetails
+    form: Any
+    directory: Directory
+
+    @property
+    def session(self) -> Any:
+        """The host's session. Change what you like in it, and never commit."""
+        return self.directory.session
+
+    @property
+    def now(self) -> datetime:
+        """The present moment, in UTC."""
+        return self.directory.now()
+
+    @property
+    def mapping(self) -> Bound:
+        """The host's mapping."""
+        return self.directory.mapping
+
+    def write_status(self, status: str) -> None:
+        """Change the status in the host's own tables, by its column or its ``write=`` function."""
+        mapped = self.mapping.users.status
+        if mapped.kept_in is None:
+            if mapped.write is None:
+                raise HookError("Status(write=...)", "is not there to write a status with")
+            with guarded(self.session, "Status(write=...)"):
+                mapped.write(self.user.record, status)
+            return
+        column: Any = mapped.kept_in.column
+        entity = column.parent.entity
+        owner = (
+            self.user.record
+            if isinstance(self.user.record, entity)
+            else self.directory.related(self.user, entity)
+        )
+        setattr(owner, column.key, mapped.kept_in.words[status])
+
+    def keep(self, **values: Any) -> None:
+        """Set columns of the user's row in the plugin's own ``state`` table."""
+        table = self.mapping.tables.state
+        key = {"platform_key": self.directory.platform, "user_key": self.user.key}
+        mine = sa.and_(*(table.c[name] == value for name, value in key.items()))
+        bind = self.mapping.bind
+        changed = self.session.execute(
+            sa.update(table).where(mine).values(**values), bind_arguments=bind
+        )
+        if changed.rowcount == 0:
+            self.session.execute(sa.insert(table).values(**key, **values), bind_arguments=bind)
+
+    def kept(self) -> Mapping[str, Any]:
+        """Return the user's row of the ``state`` table; empty if nothing was ever kept."""
+        table = self.mapping.tables.state
+        statement = sa.select(table).where(
+            table.c.platform_key == self.directory.platform, table.c.user_key == self.user.key
+        )
+        row = self.session.execute(statement, bind_arguments=self.mapping.bind).first()
+        return {} if row is None else row._mapping
+
+
+class Action:
+    """Something that can be done to a user. Subclass it, set the names, and write ``perform``.
+
+    The built-in actions are made of nothing else. An action holds no state of its own: one object
+    serves all requests.
+
+    Attributes:
+        name: a lower-case word for addresses, permissions and the history; unique in the mount.
+        label: what the menu calls it.
+        icon: the meaning of an icon in the page's sprite.
+        dangerous: whether it stands apart from the others, and asks in red.
+        by_system: whether it is never done by a person, but by the clock.
+        form: the fields to fill in, a ``wtforms.Form``; a field named ``reason`` goes into the
+            history. None for an action that is only confirmed.
+        done: the history's sentence: what was done, to ``{user}``, with fields of the form in
+            braces where they are allowed to be kept for good.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    icon: ClassVar[str] = "action"
+    dangerous: ClassVar[bool] = False
+    by_system: ClassVar[bool] = False
+    form: ClassVar[type[Form] | None] = None
+    done: ClassVar[str]
+
+    def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
+        """Say whether the action makes sense for a user as they are; it is not shown otherwise."""
+        return True
+
+    def refusal(self, unit: Unit) -> str | None:  # noqa: ARG002
+        """Return the sentence that says why it cannot be done to this user now, None if it can."""
+        return None
+
+    def build_form(self, unit: Unit, data: Any = None) -> Any:  # noqa: ARG002
+        """Return the form, filled with ``data`` if it was sent. Override to give it choices."""
+        return None if self.form is None else self.form(data)
+
+    def question(self, user: UserRow) -> str:
+        """Return the sentence that asks for confirmation."""
+        return f"{self.label}: {user.name}?"
+
+    def impact(self, unit: Unit) -> Iterable[Impact]:  # noqa: ARG002
+        """Tell what it means before it is done."""
+        return ()
+
+    def perform(self, unit: Unit) -> bool | None:
+        """Change what has to change, in ``unit.session``, and never commit.
+
+        It may be called again after a rollback, if the database asks for another try. Returning
+        False says that there was nothing to do: then nothing is recorded.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.perform")
+
+    def committed(self, unit: Unit) -> None:
+        """Do what may only be done once the change is certain: mails, revoked sessions.
+
+        An exception here is logged; the change stays.
+        """

@@ -1,0 +1,183 @@
+"""Set a status, block and unblock."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from wtforms import DateTimeLocalField, Form, RadioField, StringField, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
+
+from ..binding import Mapping as Bound
+from ..errors import HookError
+from ..formatting import STATUS_LABELS
+from ..results import UserRow
+from .action import Action, Impact, Unit
+
+UNBLOCKED = {"blocked_at": None, "blocked_until": None, "block_reason": None, "status_before": None}
+
+
+class StatusForm(Form):
+    """Which status, and why."""
+
+    status = RadioField("Status", validators=[InputRequired("Choose a status.")])
+    reason = StringField("Reason", [Length(max=500)], filters=[lambda text: text and text.strip()])
+
+
+class SetStatus(Action):
+    """Change the status in the host's own tables, to any that they can express."""
+
+    name: ClassVar[str] = "set_status"
+    label: ClassVar[str] = "Set status"
+    icon: ClassVar[str] = "status"
+    form: ClassVar[type[Form]] = StatusForm
+    done: ClassVar[str] = "changed the status of {user}"
+
+    def offered(self, user: UserRow, mapping: Bound) -> bool:
+        """Wherever there is another status to write."""
+        return bool(set(mapping.writable) - {user.status})
+
+    def build_form(self, unit: Unit, data: Any = None) -> StatusForm:
+        """Offer what the host can express."""
+        form = StatusForm(data, status=unit.user.status)
+        form.status.choices = [(name, STATUS_LABELS[name]) for name in unit.mapping.writable]
+        return form
+
+    def question(self, user: UserRow) -> str:
+        """Ask for the status."""
+        return f"Which status should {user.name} have?"
+
+    def perform(self, unit: Unit) -> bool | None:
+        """Write it. A block of the plugin's own ends by it."""
+        status = unit.form.status.data
+        if status == unit.user.status:
+            return False
+        unit.write_status(status)
+        if unit.kept():
+            unit.keep(**UNBLOCKED)
+        unit.session.flush()
+        if unit.directory.user(str(unit.user.key)).status != status:
+            raise HookError("Status(write=...)", f"did not bring about the status {status!r}")
+        return None
+
+
+class ReasonField(StringField):
+    """Free words, with suggestions."""
+
+    suggestions: Sequence[str] = ()
+
+
+class BlockForm(Form):
+    """Why, and until when."""
+
+    reason = ReasonField(
+        "Reason",
+        [DataRequired("Say why."), Length(max=500)],
+        filters=[lambda text: text and text.strip()],
+        description="The history keeps it, and the user may be told.",
+    )
+    until = DateTimeLocalField(
+        "Until", [Optional()], description="UTC; leave it empty to block for good."
+    )
+
+    def validate_until(self, field: DateTimeLocalField) -> None:
+        """Refuse an end that has passed."""
+        if field.data and field.data.replace(tzinfo=UTC) <= datetime.now(UTC):
+            raise ValidationError("Choose a moment that is still to come.")
+
+
+class Block(Action):
+    """Keep a user out, for a reason, for good or until a moment.
+
+    Args:
+        reasons: words to choose from, beside free ones.
+    """
+
+    name: ClassVar[str] = "block"
+    label: ClassVar[str] = "Block"
+    icon: ClassVar[str] = "blocked"
+    dangerous: ClassVar[bool] = True
+    form: ClassVar[type[Form]] = BlockForm
+    done: ClassVar[str] = "blocked {user}"
+
+    def __init__(self, reasons: Sequence[str] = ()) -> None:
+        self.reasons = tuple(reasons)
+
+    def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
+        """Whoever is not blocked yet."""
+        return user.status != "blocked"
+
+    def refusal(self, unit: Unit) -> str | None:
+        """A second block would hide the first one's reason."""
+        if unit.user.status == "blocked":
+            return f"{unit.user.name} is blocked already."
+        return None
+
+    def build_form(self, unit: Unit, data: Any = None) -> BlockForm:  # noqa: ARG002
+        """Offer the host's reasons."""
+        form = BlockForm(data)
+        form.reason.suggestions = self.reasons
+        return form
+
+    def question(self, user: UserRow) -> str:
+        """Ask for the reason."""
+        return f"Block {user.name}? They are kept out until somebody unblocks them."
+
+    def impact(self, unit: Unit) -> Iterable[Impact]:
+        """Channels stop; nothing goes."""
+        for count in unit.mapping.channels:
+            number = unit.user.channels[count.name]
+            if number:
+                yield Impact(what=f"{count.title} channels", count=number, effect="stops")
+
+    def perform(self, unit: Unit) -> None:
+        """Keep the block, and write the host's own word for it where there is one."""
+        until = unit.form.until.data
+        before = None
+        if "blocked" in unit.mapping.writable and unit.user.status in unit.mapping.writable:
+            before = unit.user.status
+            unit.write_status("blocked")
+        unit.keep(
+            blocked_at=unit.now,
+            blocked_until=until and until.replace(tzinfo=UTC),
+            block_reason=unit.form.reason.data,
+            status_before=before,
+        )
+
+
+class UnblockForm(Form):
+    """Why."""
+
+    reason = StringField("Reason", [Length(max=500)], filters=[lambda text: text and text.strip()])
+
+
+class Unblock(Action):
+    """End a block; the status from before it comes back."""
+
+    name: ClassVar[str] = "unblock"
+    label: ClassVar[str] = "Unblock"
+    icon: ClassVar[str] = "active"
+    form: ClassVar[type[Form]] = UnblockForm
+    done: ClassVar[str] = "unblocked {user}"
+
+    def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
+        """Whoever is blocked."""
+        return user.status == "blocked"
+
+    def refusal(self, unit: Unit) -> str | None:
+        """Only a block made here can be taken back here."""
+        if unit.user.status != "blocked":
+            return f"{unit.user.name} is not blocked."
+        if not unit.kept().get("blocked_at"):
+            return f"{unit.user.name} was blocked elsewhere in the product; set a status instead."
+        return None
+
+    def question(self, user: UserRow) -> str:
+        """Ask."""
+        return f"Unblock {user.name}? The status from before the block comes back."
+
+    def perform(self, unit: Unit) -> None:
+        """Forget the block, and write back the status from before."""
+        before = unit.kept()["status_before"]
+        unit.keep(**UNBLOCKED)
+        if before:
+            unit.write_status(before)

@@ -1,0 +1,188 @@
+"""What all views of one mount share: who is let in, what templates get, how errors are said."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy.exc
+from flask import Response, abort, current_app, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf.csrf import validate_csrf
+from itsdangerous.encoding import want_bytes
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import HTTPException
+from wtforms import ValidationError as WTFormsError
+
+from . import formatting
+from .actions import Action
+from .audit import Keys
+from .directory import Directory
+from .errors import ConfigurationError
+from .pages import icon_of, sentence, url_of
+from .pipeline import Pipeline
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .extension import PlatformUsers
+
+ROOT = Path(__file__).parent
+_STYLESHEET = "platform_users.css"
+
+
+class Door:
+    """One mount on one app, as its views see it."""
+
+    def __init__(self, extension: "PlatformUsers", settings: Settings, keys: Keys) -> None:
+        self.extension = extension
+        self.keys = keys
+        self.actions = {action.name: action for action in extension.actions}
+        self.settings = settings
+        self.stylesheet_version = hashlib.sha256(
+            (ROOT / "static" / _STYLESHEET).read_bytes()
+        ).hexdigest()[:12]
+
+    def require_owner(self) -> ResponseReturnValue | None:
+        """Let nobody in who is not signed in and does not run a platform."""
+        if request.endpoint == f"{self.extension.name}.static":
+            return None
+        if not current_user.is_authenticated:
+            answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+            return answer
+        if self.platform() is None:
+            abort(403)
+        self.require("view")
+        if request.method not in {"GET", "HEAD", "OPTIONS"}:
+            self._check_csrf()
+        return None
+
+    def _check_csrf(self) -> None:
+        """Check the token whatever the host has set up: with and without its CSRFProtect."""
+        try:
+            validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
+        except WTFormsError:
+            abort(400, "This form has expired. Nothing was changed: open it again.")
+        if request.headers.get("Sec-Fetch-Site") == "cross-site":
+            abort(400, "This form was sent from another site. Nothing was changed.")
+
+    def context(self) -> dict[str, Any]:
+        """Give the templates what they share."""
+        return {
+            "pu": formatting,
+            "pu_base_template": self.settings.base_template,
+            "pu_stylesheet": self._stylesheet(),
+            "pu_url_of": url_of,
+            "pu_icon_of": icon_of,
+            "pu_sentence": sentence,
+        }
+
+    def refuse(self, error: HTTPException) -> ResponseReturnValue:
+        """Say in the host's layout why a request was refused."""
+        if error.code not in {400, 403, 404} or error.response is not None:
+            return error
+        return self.render("error.html", error=error), error.code
+
+    def fail(self, error: sqlalchemy.exc.SQLAlchemyError) -> ResponseReturnValue:
+        """Say that the database failed, without asking it for anything more."""
+        self.extension.db.session.rollback()
+        current_app.logger.exception("The database failed under %s", self.extension, exc_info=error)
+        passing = isinstance(
+            error,
+            sqlalchemy.exc.OperationalError
+            | sqlalchemy.exc.InterfaceError
+            | sqlalchemy.exc.TimeoutError,
+        )
+        # Not by render_template: the host's context processors may ask the database again.
+        template = current_app.jinja_env.get_template("platform_users/unavailable.html")
+        response = Response(
+            template.render(pu_stylesheet=self._stylesheet(), passing=passing),
+            status=503 if passing else 500,
+        )
+        if passing:
+            response.headers["Retry-After"] = "10"
+        return response
+
+    def platform(self) -> Any:
+        """Return the key of the platform that the signed-in person runs, None if none."""
+        return self.extension.policy.platform_of(current_user._get_current_object())
+
+    def directory(self) -> Directory:
+        """Return what reads that platform."""
+        return self.extension.directory(self.platform())
+
+    def pipeline(self) -> Pipeline:
+        """Return what acts on that platform, for that person."""
+        return Pipeline(
+            self.directory(),
+            self.extension.policy,
+            current_user._get_current_object(),
+            self.keys,
+            self.extension.impact,
+        )
+
+    def require(self, action: str, user: Any = None) -> None:
+        """Refuse with 403 whoever may not do an action."""
+        if not self.allowed(action, user):
+            abort(403)
+
+    def allowed(self, action: str, user: Any = None) -> bool:
+        """Say whether the signed-in person may do an action."""
+        actor = current_user._get_current_object()
+        return self.extension.policy.allows(actor, action, user)
+
+    def allowed_actions(self) -> list[Action]:
+        """Return the actions that the signed-in person may do at all."""
+        return [
+            action
+            for action in self.extension.actions
+            if not action.by_system and self.allowed(action.name)
+        ]
+
+    def render(self, template: str, **context: Any) -> str:
+        """Render a page into the layout of the host."""
+        html = render_template(f"platform_users/{template}", **context)
+        for block, trace in (("content", 'class="pu"'), ("head", _STYLESHEET)):
+            if trace not in html:
+                raise ConfigurationError(
+                    [
+                        f"app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given "
+                        f"{self.settings.base_template!r}, which has no block named {block!r} to "
+                        "put the page into; add that block to it, or name yours in a "
+                        "platform_users/shell.html of your own."
+                    ]
+                )
+        return html
+
+    def _stylesheet(self) -> str:
+        return url_for(".static", filename=_STYLESHEET, v=self.stylesheet_version)
+
+
+def asked(schema: Schema) -> dict[str, Any]:
+    """Return the query string as a schema reads it; answer 400 with what is wrong with it."""
+    try:
+        found: dict[str, Any] = schema.load(request.args.to_dict())
+    except ValidationError as error:
+        abort(400, _sentence(error))
+    return found
+
+
+def secret_keys() -> list[bytes]:
+    """Return the keys that links and forms may be signed with, the present one last."""
+    fallbacks = current_app.config.get("SECRET_KEY_FALLBACKS") or []
+    return [want_bytes(key) for key in (*fallbacks, current_app.secret_key)]
+
+
+def _sentence(error: ValidationError) -> str:
+    messages = error.messages if isinstance(error.messages, dict) else {"query": error.messages}
+    return " ".join(f"{name}: {' '.join(found)}" for name, found in messages.items())
+
+
+def harden(response: Response) -> Response:
+    """Keep personal data out of caches and frames. Headers that the host set stay."""
+    if request.endpoint and request.endpoint.endswith(".static"):
+        return response
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    return response

@@ -1,0 +1,340 @@
+"""Every built-in action does what it says on every host, and the history tells all of it."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from flask_platform_users.audit import Chain, Keys
+from flask_platform_users.history import Event, History, HistoryQuery
+from flask_platform_users.settings import Settings
+
+from .hosts import Key, Login
+from .html import parse
+from .world import World
+
+SOON = datetime(2027, 5, 3, 10, tzinfo=UTC)
+
+
+class Office:
+    """A platform with an owner at work and a few users."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.platform: Key = world.platform()
+        self.owner: Login = world.owner(self.platform)
+        self.client: FlaskClient = world.client(self.owner)
+        self.statuses = world.host.CAN.statuses
+        people = [world.person(self.platform, status=status) for status in self.statuses]
+        self.users = dict(zip(self.statuses, world.add(*people), strict=True))
+        self.user: Key = self.users["active"]
+
+    def ask(self, action: str, key: Key) -> TestResponse:
+        return self.client.get(self.url(action, key))
+
+    def do(self, action: str, key: Key, **fields: str) -> TestResponse:
+        return self.send(action, key, self.hidden(action, key) | fields)
+
+    def send(self, action: str, key: Key, fields: dict[str, str]) -> TestResponse:
+        return self.client.post(self.url(action, key), data=fields)
+
+    def hidden(self, action: str, key: Key) -> dict[str, str]:
+        page = parse(self.ask(action, key).text)
+        return {
+            node.attributes["name"]: node.attributes["value"]
+            for node in page.all("input", type="hidden")
+        }
+
+    def url(self, action: str, key: Key) -> str:
+        return self.world.url("act", name=action, key=str(key))
+
+    def status(self, key: Key, at: datetime | None = None) -> str:
+        with self.world.directory(self.platform) as directory:
+            if at is not None:
+                object.__setattr__(directory, "now", lambda: at)
+            return directory.user(str(key)).status
+
+    def events(self, **query: Any) -> list[Event]:
+        with self.world.directory(self.platform) as directory:
+            return History(directory).page(HistoryQuery(**query)).events
+
+    def told(self) -> list[tuple[str, str]]:
+        return [(event.action, event.outcome) for event in reversed(self.events())]
+
+    def writable(self) -> tuple[str, ...]:
+        return self.world.extension.mapping.writable
+
+
+@pytest.fixture
+def office(world: World) -> Office:
+    return Office(world)
+
+
+def alert(response: TestResponse) -> str:
+    return parse(response.text).one(role="alert").text
+
+
+def verify(office: Office) -> None:
+    """The chain of the office's platform is as it was written."""
+    world = office.world
+    with world.directory(office.platform) as directory:
+        keys: Keys = Settings.of(world.app).keys(world.app)
+        mapping = directory.mapping
+        chain = Chain(mapping.tables, directory.session, office.platform, keys, mapping.bind)
+        assert chain.verify(chain.head()) is None
+
+
+def test_a_blocked_user_is_blocked_for_the_reason_given(office: Office) -> None:
+    response = office.do("block", office.user, reason="overdue")
+    assert response.status_code == 303
+    page = office.client.get(response.location).text
+    assert "Blocked: overdue" in page
+    assert parse(page).one(class_="pu-message").text.endswith(" blocked user0001.")
+    assert office.status(office.user) == "blocked"
+    assert office.told() == [("block", "done")]
+    (event,) = office.events()
+    assert event.reason == "overdue"
+    assert event.changes["Status"] == ("Active", "Blocked")
+    verify(office)
+
+
+def test_a_block_ends_by_itself_and_the_status_from_before_comes_back(office: Office) -> None:
+    for status, key in office.users.items():
+        if status == "blocked":
+            continue
+        office.do("block", key, reason="pause", until="2027-05-03T10:00")
+        assert office.status(key) == "blocked"
+        assert office.status(key, SOON - timedelta(seconds=1)) == "blocked"
+        assert office.status(key, SOON) == status
+        assert office.status(key, SOON + timedelta(days=1)) == status
+
+
+def test_unblocking_brings_back_the_status_from_before(office: Office) -> None:
+    for status, key in office.users.items():
+        if status == "blocked":
+            continue
+        office.do("block", key, reason="mistake")
+        assert office.do("unblock", key).status_code == 303
+        assert office.status(key) == status
+    verify(office)
+
+
+def test_a_block_of_the_products_own_is_not_lifted_by_unblock(office: Office) -> None:
+    if "blocked" not in office.statuses:
+        pytest.skip("this host has no word for blocked")
+    response = office.ask("unblock", office.users["blocked"])
+    assert response.status_code == 409
+    assert "was blocked elsewhere in the product; set a status instead." in alert(response)
+
+
+def test_each_status_that_the_host_can_express_can_be_set_and_no_other(office: Office) -> None:
+    writable = office.writable()
+    assert set(writable) <= set(office.statuses) | {"inactive"}
+    for status in writable:
+        if status == office.status(office.user):
+            continue
+        assert office.do("set_status", office.user, status=status).status_code == 303
+        assert office.status(office.user) == status
+    response = office.do("set_status", office.user, status="gone", reason="kept as typed")
+    assert response.status_code == 422
+    assert "kept as typed" in response.text
+    verify(office)
+
+
+def test_setting_a_status_ends_a_block(office: Office) -> None:
+    office.do("block", office.user, reason="pause")
+    other = next(name for name in office.writable() if name not in {"blocked", "active"})
+    office.do("set_status", office.user, status=other)
+    assert office.status(office.user) == other
+    assert office.ask("unblock", office.user).status_code == 409
+
+
+def test_an_empty_reason_is_asked_for_again_and_nothing_typed_is_lost(office: Office) -> None:
+    response = office.do("block", office.user, reason=" ", until="2027-05-03T10:00")
+    assert response.status_code == 422
+    page = parse(response.text)
+    assert page.one("input", name="until").attributes["value"] == "2027-05-03T10:00"
+    assert page.one(class_="pu-error").text == "Say why."
+    assert office.told() == []
+    assert office.status(office.user) == "active"
+
+
+def test_an_end_that_has_passed_is_refused(office: Office) -> None:
+    response = office.do("block", office.user, reason="x", until="2020-01-01T00:00")
+    assert response.status_code == 422
+    assert "still to come" in response.text
+
+
+def test_a_form_that_the_user_changed_under_is_refused_with_both_values(office: Office) -> None:
+    old = office.hidden("block", office.user)
+    other = next(name for name in office.writable() if name not in {"blocked", "active"})
+    office.do("set_status", office.user, status=other)
+    response = office.send("block", office.user, old | {"reason": "typed"})
+    assert response.status_code == 409
+    assert f"Status was “Active” when you opened this form and is “{other.title()}” now." in alert(
+        response
+    )
+    assert "typed" in response.text
+    again = {
+        node.attributes["name"]: node.attributes["value"]
+        for node in parse(response.text).all("input", type="hidden")
+    }
+    assert office.send("block", office.user, again | {"reason": "typed"}).status_code == 303
+
+
+def test_the_same_request_twice_is_done_once(office: Office) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "twice"}
+    first, second = (office.send("block", office.user, fields) for _ in range(2))
+    assert (first.status_code, first.location) == (second.status_code, second.location)
+    assert office.told() == [("block", "done")]
+
+
+def test_blocking_the_blocked_is_refused_and_told(office: Office) -> None:
+    fields = office.hidden("block", office.user)
+    office.do("block", office.user, reason="first")
+    fields |= {"reason": "second", "seen": "", "request_id": "another"}
+    response = office.send("block", office.user, fields)
+    assert response.status_code == 409
+    assert "is blocked already." in alert(response)
+    assert office.told() == [("block", "done"), ("block", "refused")]
+    verify(office)
+
+
+def test_nothing_to_do_leaves_no_trace(office: Office) -> None:
+    response = office.do("set_status", office.user, status="active")
+    assert response.status_code == 303
+    assert "There was nothing to do." in office.client.get(response.location).text
+    assert office.told() == []
+
+
+def test_nobody_acts_on_themselves_or_on_another_owner(office: Office) -> None:
+    if not office.world.host.CAN.owner_is_user:
+        pytest.skip("this host's owners are no users")
+    other = office.world.owner(office.world.platform("Globex"))
+    move(office.world, other, office.platform)
+    fields = office.hidden("block", office.user) | {"reason": "x", "seen": ""}
+    for key, sentence in (
+        (office.owner.user, "You cannot do this to yourself."),
+        (other.user, "helps to run this platform, as you do."),
+    ):
+        assert office.ask("block", key).status_code == 403
+        response = office.send("block", key, fields | {"request_id": str(key)})
+        assert response.status_code == 403
+        assert sentence in alert(response)
+        assert office.status(key) == "active"
+    assert office.told() == [("block", "refused"), ("block", "refused")]
+
+
+def move(world: World, login: Login, platform: Key) -> None:
+    """Let an owner run another platform from now on."""
+    column: Any = world.extension.mapping.users.platform
+    key = world.extension.mapping.key
+    with world.app.app_context():
+        statement = sa.update(column.parent.entity).where(key == login.user)
+        world.host.db.session.execute(statement.values({column.key: platform}))
+        world.host.db.session.commit()
+
+
+def test_users_of_other_platforms_are_not_found(office: Office) -> None:
+    world = office.world
+    elsewhere = world.platform("Globex")
+    (foreign,) = world.add(world.person(elsewhere))
+    fields = office.hidden("block", office.user) | {"reason": "x", "seen": ""}
+    pages = set()
+    for key in (str(foreign), "no such key"):
+        assert office.ask("block", key).status_code == 404
+        response = office.send("block", key, fields | {"request_id": key})
+        assert response.status_code == 404
+        pages.add(response.text)
+    assert len(pages) == 1
+    assert office.told() == []
+    with world.directory(elsewhere) as directory:
+        assert directory.user(str(foreign)).status == "active"
+
+
+@pytest.mark.parametrize("token", [None, "", "stale"])
+def test_a_form_without_a_good_token_is_refused(office: Office, token: str | None) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "x"}
+    del fields["csrf_token"]
+    if token is not None:
+        fields["csrf_token"] = token
+    assert office.send("block", office.user, fields).status_code == 400
+    assert office.status(office.user) == "active"
+
+
+def test_a_form_from_another_site_is_refused(office: Office) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "x"}
+    response = office.client.post(
+        office.url("block", office.user), data=fields, headers={"Sec-Fetch-Site": "cross-site"}
+    )
+    assert response.status_code == 400
+    assert office.told() == []
+
+
+def test_opening_forms_and_history_writes_nothing(office: Office) -> None:
+    office.do("block", office.user, reason="x")
+    with office.world.statements() as statements:
+        for name in ("block", "unblock", "set_status"):
+            office.ask(name, office.user)
+        for endpoint in ("show_history", "export_history"):
+            assert office.client.get(office.world.url(endpoint)).status_code == 200
+    verbs = {statement.text.split()[0].upper() for statement in statements}
+    assert verbs <= {"SELECT", "PRAGMA", "SET", "SHOW"}
+
+
+def test_the_history_is_filtered_and_paged(office: Office) -> None:
+    for _ in range(3):
+        office.do("block", office.user, reason="x")
+        office.do("unblock", office.user)
+    assert [event.action for event in office.events(action="block")] == ["block"] * 3
+    first = office.events(per_page=4)
+    assert [event.seq for event in first] == [6, 5, 4, 3]
+    assert [event.seq for event in office.events(per_page=4, before=3)] == [2, 1]
+    assert [event.seq for event in office.events(per_page=4, after=2)] == [6, 5, 4, 3]
+    assert office.events(user="no such key") == []
+    assert len(office.events(user=str(office.user))) == 6
+    page = office.client.get(office.world.url("show_history", action="unblock")).text
+    assert page.count("pu-event-what") == 3
+
+
+def test_a_failing_database_leaves_nothing_half_done(office: Office) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "x"}
+    office.send("block", office.user, fields)
+    office.do("unblock", office.user)
+    before = office.told()
+    for number in itertools.count():
+        broken = office.hidden("block", office.user) | {"reason": "x"}
+        with failing(office.world, number):
+            response = office.send("block", office.user, broken)
+        if response.status_code == 303:
+            break
+        assert response.status_code == 503
+        assert office.status(office.user) == "active"
+        assert office.told() == before
+    assert number > 8
+    assert office.told() == [*before, ("block", "done")]
+    verify(office)
+
+
+class failing:  # noqa: N801  # read as "with failing(...)"
+    """Have one statement fail, by its number from 0."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world, self.left = world, number
+
+    def _fail(self, _c: Any, _cursor: Any, text: str, *_: Any) -> None:
+        self.left -= 1
+        if self.left == -1:
+            raise sa.exc.OperationalError(text, {}, Exception("the disk is on fire"))
+
+    def __enter__(self) -> None:
+        for engine in self.world.engines:
+            sa.event.listen(engine, "before_cursor_execute", self._fail)
+
+    def __exit__(self, *_: object) -> None:
+        for engine in self.world.engines:
+            sa.event.remove(engine, "before_cursor_execute", self._fail)
