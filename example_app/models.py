@@ -244,10 +244,11 @@ class Plan(Model):
     max_channels: Mapped[int | None]
     max_contacts: Mapped[int | None]
     max_team_members: Mapped[int | None]
+    features: Mapped[list[str]] = mapped_column(default=list)
 
 
 class AddOn(Model):
-    """What a platform sells beside its plans."""
+    """What a platform sells beside its plans, and by how much it raises their limits."""
 
     __tablename__ = "add_ons"
 
@@ -256,6 +257,8 @@ class AddOn(Model):
     name: Mapped[str] = mapped_column(String(40))
     price: Mapped[Decimal]
     currency: Mapped[str] = mapped_column(String(3))
+    channels: Mapped[int] = mapped_column(default=0)
+    contacts: Mapped[int] = mapped_column(default=0)
 
 
 class Subscription(Model):

@@ -1,13 +1,48 @@
-"""What users subscribed to: read for the product's settings and for Platform Users."""
-
-from typing import Any
+"""What users subscribed to: read for the product's settings, and mapped for Platform Users."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
-from flask_platform_users import billing
+from flask_platform_users import Booked, Catalogue, Held, ModelBilling
 
-from .models import Subscription, SubscriptionAddOn, db
+from .models import AddOn, Plan, Subscription, SubscriptionAddOn, db
+
+billing = ModelBilling(
+    db,
+    Catalogue(
+        Plan,
+        name=Plan.name,
+        price=Plan.price,
+        currency=Plan.currency,
+        interval=Plan.interval,
+        platform=Plan.platform_id,
+        limits={
+            "channels": Plan.max_channels,
+            "contacts": Plan.max_contacts,
+            "team_members": Plan.max_team_members,
+        },
+        features=Plan.features,
+    ),
+    held=Held(
+        Subscription.plan_id,
+        user=Subscription.user_id,
+        renews=Subscription.renews_at,
+        ends=Subscription.ends_at,
+    ),
+    add_ons=Catalogue(
+        AddOn,
+        name=AddOn.name,
+        price=AddOn.price,
+        currency=AddOn.currency,
+        platform=AddOn.platform_id,
+        limits={"channels": AddOn.channels, "contacts": AddOn.contacts},
+    ),
+    booked=Booked(
+        SubscriptionAddOn.add_on_id,
+        to=SubscriptionAddOn.subscription_id,
+        quantity=SubscriptionAddOn.quantity,
+    ),
+)
 
 
 def subscription_of(user_id: int) -> Subscription | None:
@@ -20,30 +55,3 @@ def subscription_of(user_id: int) -> Subscription | None:
             selectinload(Subscription.add_ons).joinedload(SubscriptionAddOn.add_on),
         )
     )
-
-
-class ProductBilling:
-    """Tells Platform Users which plan and add-ons a user has."""
-
-    def subscription(self, user: Any) -> billing.Subscription | None:
-        """Return the subscription of one of the product's users, or None."""
-        held = subscription_of(user.id)
-        if held is None:
-            return None
-        return billing.Subscription(
-            plan=held.plan.name,
-            price=billing.Money(amount=held.plan.price, currency=held.plan.currency),
-            interval=held.plan.interval,
-            renews=held.renews_at,
-            ends=held.ends_at,
-            add_ons=[
-                billing.AddOn(
-                    name=booked.add_on.name,
-                    price=billing.Money(
-                        amount=booked.add_on.price, currency=booked.add_on.currency
-                    ),
-                    quantity=booked.quantity,
-                )
-                for booked in held.add_ons
-            ],
-        )

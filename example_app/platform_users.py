@@ -7,15 +7,14 @@ from flask_platform_users import (
     Count,
     PlatformUsers,
     Policy,
-    SetStatus,
     Status,
-    Unblock,
     Users,
+    with_defaults,
 )
 
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
-from .plans import ProductBilling
+from .plans import billing
 from .trial import ExtendTrial
 
 
@@ -73,13 +72,11 @@ platform_users = PlatformUsers(
         Count("templates", Template.owner_id, label="Templates"),
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
-    billing=ProductBilling(),
-    actions=[
-        SetStatus(),
+    billing=billing,
+    actions=with_defaults(
         Block(reasons=["Subscription overdue", "Under review", "Spam"]),
-        Unblock(),
         SendOnboardingEmail(),
         ExtendTrial(),
-    ],
+    ),
     policy=ProductPolicy(),
 )

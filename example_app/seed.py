@@ -148,12 +148,20 @@ class Seeder:
                 max_channels=offer.channels,
                 max_contacts=offer.contacts,
                 max_team_members=offer.team_members,
+                features=list(offer.features),
             )
             for offer in brand.plans
         ]
         add_ons = [
-            AddOn(platform_id=platform.id, name=name, price=price, currency=brand.currency)
-            for name, price in brand.add_ons
+            AddOn(
+                platform_id=platform.id,
+                name=add_on.name,
+                price=add_on.price,
+                currency=brand.currency,
+                channels=add_on.channels,
+                contacts=add_on.contacts,
+            )
+            for add_on in brand.add_ons
         ]
         insert_all(plans)
         insert_all(add_ons)

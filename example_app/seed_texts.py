@@ -24,6 +24,17 @@ class PlanOffer:
     channels: int | None
     contacts: int | None
     team_members: int | None
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AddOnOffer:
+    """An add-on to seed, and by how much it raises a plan's limits."""
+
+    name: str
+    price: Decimal
+    channels: int = 0
+    contacts: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Brand:
     users: int
     locales: tuple[Locale, ...]
     plans: tuple[PlanOffer, ...]
-    add_ons: tuple[tuple[str, Decimal], ...]
+    add_ons: tuple[AddOnOffer, ...]
 
 
 US = Locale("en_US", "+1 2#2 555 01##")
@@ -64,13 +75,16 @@ KOREA = Locale("ko_KR", "+82 10 #### ####", family_name_first=True)
 THAILAND = Locale("th_TH", "+66 8# ### ####")
 
 
+GROWTH = ("Shared inbox", "Campaign reports")
+
+
 def _plans(*prices: str) -> tuple[PlanOffer, ...]:
     starter, growth, scale, yearly = (Decimal(price) for price in prices)
     return (
-        PlanOffer("Starter", starter, "month", 3, 500, 5),
-        PlanOffer("Growth", growth, "month", 8, 5_000, 10),
-        PlanOffer("Scale", scale, "month", None, None, None),
-        PlanOffer("Growth, yearly", yearly, "year", 8, 5_000, 10),
+        PlanOffer("Starter", starter, "month", 3, 500, 5, ("Shared inbox",)),
+        PlanOffer("Growth", growth, "month", 8, 5_000, 10, GROWTH),
+        PlanOffer("Scale", scale, "month", None, None, None, (*GROWTH, "API access")),
+        PlanOffer("Growth, yearly", yearly, "year", 8, 5_000, 10, GROWTH),
     )
 
 
@@ -88,9 +102,9 @@ BRANDS = (
         ),
         _plans("29.00", "89.00", "249.00", "890.00"),
         (
-            ("Extra channel", Decimal("9.00")),
-            ("5,000 contacts", Decimal("15.00")),
-            ("Priority support", Decimal("49.00")),
+            AddOnOffer("Extra channel", Decimal("9.00"), channels=1),
+            AddOnOffer("5,000 contacts", Decimal("15.00"), contacts=5_000),
+            AddOnOffer("Priority support", Decimal("49.00")),
         ),
     ),
     Brand(
@@ -101,7 +115,10 @@ BRANDS = (
         250,
         (*(US, MEXICO, BRAZIL) * 2, INDIA_EN, SPAIN, JAPAN, KOREA, CHINA, FRANCE),
         _plans("35.00", "99.00", "279.00", "990.00"),
-        (("Extra channel", Decimal("10.00")), ("Chat flows", Decimal("25.00"))),
+        (
+            AddOnOffer("Extra channel", Decimal("10.00"), channels=1),
+            AddOnOffer("Chat flows", Decimal("25.00")),
+        ),
     ),
     Brand(
         "initech",
@@ -111,7 +128,10 @@ BRANDS = (
         150,
         (*(UK, INDIA_EN) * 2, INDIA, POLAND, EGYPT, GREECE, UKRAINE),
         _plans("25.00", "75.00", "199.00", "750.00"),
-        (("Extra channel", Decimal("8.00")), ("Onboarding call", Decimal("60.00"))),
+        (
+            AddOnOffer("Extra channel", Decimal("8.00"), channels=1),
+            AddOnOffer("Onboarding call", Decimal("60.00")),
+        ),
     ),
 )
 

@@ -1,11 +1,19 @@
 """The Platform Users page for white-label Flask products."""
 
-from .actions import DEFAULT_ACTIONS, Action, Block, Impact, SetStatus, Unblock, Unit
-from .billing import AddOn, Billing, Money, Subscription
+from .actions import (
+    DEFAULT_ACTIONS,
+    Action,
+    Block,
+    Impact,
+    Unit,
+    with_defaults,
+)
+from .billing import AddOn, Billing, ManualBilling, Money, Offer, Subscription
 from .directory import Directory
 from .errors import ConfigurationError
 from .extension import PlatformUsers
 from .mapping import Count, Many, Status, Users
+from .model_billing import Booked, Catalogue, Held, ModelBilling
 from .policy import Policy
 
 __all__ = [
@@ -14,18 +22,23 @@ __all__ = [
     "AddOn",
     "Billing",
     "Block",
+    "Booked",
+    "Catalogue",
     "ConfigurationError",
     "Count",
     "Directory",
+    "Held",
     "Impact",
+    "ManualBilling",
     "Many",
+    "ModelBilling",
     "Money",
+    "Offer",
     "PlatformUsers",
     "Policy",
-    "SetStatus",
     "Status",
     "Subscription",
-    "Unblock",
     "Unit",
     "Users",
+    "with_defaults",
 ]

@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from flask import abort, redirect, request, url_for
+from flask import abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -31,7 +31,7 @@ class ActionViews:
         data = request.form if request.method == "POST" else None
         error: RefusedError | None = None
         try:
-            if data is not None:
+            if data is not None and self._is_shown(action, data):
                 return self._done(pipeline.run(self._order(action, key, data)), key)
         except (InvalidError, StaleError) as caught:
             error = caught
@@ -40,60 +40,88 @@ class ActionViews:
         except RefusedError as caught:
             return self._refused(caught, key)
         except HookError as caught:
-            sentence = (
-                f"The product could not do its part ({caught.hook}). Nothing was changed, and the "
-                "error was recorded."
-            )
-            return self._not_done("This failed", sentence, key), 500
+            return self._failed(caught, key)
         return self._ask(action, key, data, error)
 
     def _ask(
         self, action: Action, key: str, data: Any, error: RefusedError | None
     ) -> ResponseReturnValue:
         try:
-            prompt = self.door.pipeline().prompt(action, key, data)
+            prompt = self.door.pipeline().prompt(
+                action, key, data or request.args or None, sent=data is not None
+            )
         except NotFoundError:
             abort(404, "There is no such user on this platform.")
         except RefusedError as refused:
             return self._refused(refused, key)
+        except HookError as failed:
+            current_app.logger.exception("%s", failed)
+            return self._failed(failed, key)
+        if error is None and data is not None and not prompt.valid:
+            error = InvalidError(prompt.form)
+        asks_again = action.shows_first and not (data is not None and prompt.valid)
+        hidden = {
+            "csrf_token": generate_csrf(),
+            "request_id": secrets.token_hex(16),
+            "seen": self._seal().dumps(prompt.seen),
+        }
+        if action.shows_first and not asks_again:
+            hidden["shown"] = self._seal().dumps(_filled_in(data))
         page = ActionPage(
             action=action,
             prompt=prompt,
             error=None if error is None else error.sentence,
-            hidden={
-                "csrf_token": generate_csrf(),
-                "request_id": secrets.token_hex(16),
-                "seen": self._seal().dumps(prompt.seen),
-            },
+            hidden=hidden,
+            button="Show what changes" if asks_again else action.label,
         )
         return self.door.render("action.html", view=page), 200 if error is None else error.status
 
+    def _is_shown(self, action: Action, data: Any) -> bool:
+        """Say whether what was sent is what the person was shown the impact of."""
+        return not action.shows_first or self._unsealed(data, "shown") == _filled_in(data)
+
     def _done(self, result: Result, key: str) -> ResponseReturnValue:
         arguments: dict[str, Any] = {"done": result.seq} if result.seq else {"unchanged": 1}
-        if result.outcome == "done" and result.user is None:
+        user = result.user
+        if user is None or (user.population == "deleted" and not self.door.restores()):
             return redirect(url_for(".list_users", **arguments), 303)
         return redirect(url_for(".show_user", key=key, **arguments), 303)
 
     def _refused(self, error: RefusedError, key: str) -> ResponseReturnValue:
         return self._not_done("This was not done", error.sentence, key), error.status
 
+    def _failed(self, error: HookError, key: str) -> ResponseReturnValue:
+        sentence = (
+            f"The product could not do its part ({error.hook}). Nothing was changed, and the "
+            "error was recorded."
+        )
+        return self._not_done("This failed", sentence, key), 500
+
     def _not_done(self, title: str, sentence: str, key: str) -> str:
         return self.door.render("refused.html", title=title, sentence=sentence, key=key)
 
     def _order(self, action: Action, key: str, data: Any) -> Order:
-        try:
-            seen = self._seal().loads(data["seen"]) if data.get("seen") else None
-        except BadSignature:
-            abort(400, "This form was not made here. Nothing was changed: open it again.")
         return Order(
             action=action,
             key=key,
             data=data,
-            seen=seen,
+            seen=self._unsealed(data, "seen"),
             request_id=(data.get("request_id") or "")[:64] or None,
             address=request.remote_addr or "",
         )
 
+    def _unsealed(self, data: Any, name: str) -> Any:
+        try:
+            return self._seal().loads(data[name]) if data.get(name) else None
+        except BadSignature:
+            abort(400, "This form was not made here. Nothing was changed: open it again.")
+
     def _seal(self) -> URLSafeSerializer:
         salt = f"flask-platform-users.seen.{self.door.extension.name}"
         return URLSafeSerializer(secret_keys(), salt=salt)
+
+
+def _filled_in(data: Any) -> list[list[str]]:
+    """Return what was filled in, without what goes along."""
+    hidden = {"csrf_token", "request_id", "seen", "shown"}
+    return sorted([name, value] for name, value in data.items(multi=True) if name not in hidden)

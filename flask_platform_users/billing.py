@@ -1,10 +1,16 @@
-"""What a host tells the page of a user's subscription."""
+"""What a host tells the page of a user's subscription, and how it may be changed by hand."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
+
+Limits = Mapping[str, int | None]
+"""How many a user may have, by the name of a ``Count`` (``"channels"``: all kinds together).
+
+None is unlimited; what is not named is not limited.
+"""
 
 
 @dataclass(frozen=True)
@@ -17,11 +23,20 @@ class Money:
 
 @dataclass(frozen=True, kw_only=True)
 class AddOn:
-    """Something bought beside the plan."""
+    """Something bought beside the plan.
+
+    Attributes:
+        key: the offer's key in the catalogue; None where the billing cannot be changed by hand.
+        limits: by how much one of it raises the plan's limits.
+        features: what it adds, in words.
+    """
 
     name: str
     price: Money | None = None
     quantity: int = 1
+    key: str | None = None
+    limits: Limits = field(default_factory=dict)
+    features: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +50,9 @@ class Subscription:
         renews: when it renews by itself, in UTC if naive; None if it does not.
         ends: when it ends, in UTC if naive; None if it goes on.
         add_ons: what is bought beside the plan.
+        plan_key: the plan's key in the catalogue; None where it is not to be changed by hand.
+        limits: the limits of the plan alone.
+        features: what the plan alone includes, in words.
     """
 
     plan: str
@@ -43,6 +61,31 @@ class Subscription:
     renews: datetime | None = None
     ends: datetime | None = None
     add_ons: Sequence[AddOn] = ()
+    plan_key: str | None = None
+    limits: Limits = field(default_factory=dict)
+    features: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A plan or an add-on that a platform can give.
+
+    Attributes:
+        kind: which of the two.
+        key: what tells it from the other offers of its kind, on every platform.
+        name: what people call it.
+        price: what it costs for one ``interval``.
+        limits: a plan's limits; by how much an add-on raises them.
+        features: what it includes, in words.
+    """
+
+    kind: Literal["plan", "add_on"]
+    key: str
+    name: str
+    price: Money | None = None
+    interval: str | None = None
+    limits: Limits = field(default_factory=dict)
+    features: Sequence[str] = ()
 
 
 @runtime_checkable
@@ -54,3 +97,45 @@ class Billing(Protocol):
 
         Whatever it raises is logged and shown as "Subscription is unavailable".
         """
+
+
+@runtime_checkable
+class ManualBilling(Billing, Protocol):
+    """A billing that an owner may change by hand. Its methods change the models, never commit.
+
+    ``subscription`` then names ``plan_key`` and the ``key`` of each add-on.
+    """
+
+    def offers(self, platform: Any) -> Sequence[Offer]:
+        """Return the plans and add-ons of a platform, as they are to be listed."""
+
+    def managed(self, user: Any) -> bool:
+        """Say whether a payment provider manages the user's subscription: then it is not touched.
+
+        Asked before each change, and again when what was given ends.
+        """
+
+    def assign(
+        self,
+        user: Any,
+        plan: str | None,
+        *,
+        price: Money | None = None,
+        renews: datetime | None = None,
+        ends: datetime | None = None,
+    ) -> None:
+        """Subscribe the user to a plan in place of whatever they have; None ends it.
+
+        Args:
+            user: the host's model instance.
+            plan: the offer's key.
+            price: what was agreed on instead of the plan's own price. The page remembers it too.
+            renews: when it renews by itself.
+            ends: when it ends, in UTC.
+        """
+
+    def give(self, user: Any, add_on: str) -> None:
+        """Give the user one of an add-on, by the offer's key."""
+
+    def take(self, user: Any, add_on: str) -> None:
+        """Take one of an add-on from the user; nothing happens where there is none."""

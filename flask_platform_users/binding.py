@@ -2,16 +2,19 @@
 
 import enum
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import QueryableAttribute, aliased
 
+from .billing import Billing, ManualBilling
 from .inspection import clause, is_counter, is_indexed, key_of, mapper_of, target_of
 from .mapping import STATUSES, Count, Expression, Many, Predicate, Users
 from .models import Tables, UTCDateTime
+from .results import Population
 
 NOW = sa.bindparam("platform_users_now", type_=UTCDateTime)
 """The present moment, given to each statement when it is executed: blocks end by it."""
@@ -41,12 +44,25 @@ class Mapping:
     """What the host said, checked, with the plugin's own tables beside it.
 
     Expressions of the status expect ``tables.state`` to be joined, and ``NOW`` to be given.
+
+    Attributes:
+        grace: how long a deleted user can be restored.
+        delete: the host's function that deletes a user for good; None where their row and its
+            cascades are all there is.
     """
 
     users: Users
     channels: Sequence[Count]
     usage: Sequence[Count]
     tables: Tables
+    grace: timedelta = timedelta(days=30)
+    delete: Callable[[Any], None] | None = None
+    billing: Billing | None = None
+
+    @functools.cached_property
+    def by_hand(self) -> ManualBilling | None:
+        """The host's billing, if it can be changed by hand."""
+        return self.billing if isinstance(self.billing, ManualBilling) else None
 
     @functools.cached_property
     def key(self) -> QueryableAttribute[Any]:
@@ -71,6 +87,13 @@ class Mapping:
         return state.blocked_at.is_not(None) & (
             state.blocked_until.is_(None) | (state.blocked_until > NOW)
         )
+
+    def is_among(self, population: Population) -> Predicate:
+        """Say when a user is one of a population."""
+        state = self.tables.state.c
+        if population == "present":
+            return state.deleted_at.is_(None)
+        return state.purge_at > NOW if population == "deleted" else state.purge_at <= NOW
 
     @functools.cached_property
     def _ended(self) -> Predicate:

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from string import Formatter
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.orm import QueryableAttribute
 
 from .actions import Action
 from .billing import Billing
+from .billing_checks import model_billing_faults
 from .inspection import (
     clause,
     is_counter,
@@ -26,9 +27,11 @@ from .inspection import (
     user_tables,
 )
 from .mapping import STATUSES, Count, Many, Status, Users
+from .model_billing import ModelBilling
 from .policy import Policy
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_LONGEST_GRACE = timedelta(days=36525)
 
 
 def app_faults(app: Flask, name: str) -> Iterator[str]:
@@ -88,6 +91,47 @@ def argument_faults(
     yield from _action_faults(actions)
     wrong = list(_kind("PlatformUsers(users=...)", users, Users, "Users(YourModel, ...)"))
     yield from wrong or _users_faults(users, counts)
+    if not wrong and isinstance(billing, ModelBilling):
+        yield from model_billing_faults(billing, users, [count.name for count in counts])
+
+
+def deletion_faults(grace: Any, delete: Any) -> Iterator[str]:
+    """Find what is wrong with how users are deleted."""
+    if not isinstance(grace, timedelta) or not timedelta() <= grace <= _LONGEST_GRACE:
+        yield (
+            f"PlatformUsers(grace=...) was given {grace!r}; expected how long a deleted user can "
+            "be restored, up to 100 years, such as grace=timedelta(days=30)."
+        )
+    if delete is not None and not callable(delete):
+        yield (
+            f"PlatformUsers(delete=...) was given {_shown(delete)}; expected a function "
+            "delete(user) that deletes the user's row and does not commit."
+        )
+
+
+def entry_faults(platform: Any, action: Any, reason: Any, changes: Any) -> Iterator[str]:
+    """Find what is wrong with an entry that a host writes to the history."""
+    if platform is None:
+        yield (
+            "record(platform=...) is not given and the actor runs no platform; expected the key of "
+            "the platform, such as record(platform=user.platform_id, ...)."
+        )
+    if not isinstance(action, str) or not _NAME.fullmatch(action) or len(action) > 64:
+        yield (
+            f"record(action=...) was given {action!r}; expected a lower-case identifier of up to "
+            "64 characters, such as 'invoice_sent'."
+        )
+    if not isinstance(reason, str) or len(reason) > 1000:
+        yield "record(reason=...) was given something else than a text of up to 1,000 characters."
+    pairs = {} if changes is None else changes
+    if not isinstance(pairs, Mapping) or not all(
+        isinstance(name, str) and isinstance(pair, tuple) and len(pair) == 2
+        for name, pair in pairs.items()
+    ):
+        yield (
+            f"record(changes=...) was given {changes!r}; expected names with what was there before "
+            "and after, such as {'Seats': (3, 5)}."
+        )
 
 
 def _users_faults(users: Users, counts: Sequence[Count]) -> Iterator[str]:

@@ -4,11 +4,9 @@ A ``Directory`` is made for one platform and puts it into the WHERE of every sta
 columns, not model instances (one user's details excepted), so nothing is loaded lazily later.
 """
 
-import re
-import uuid
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,11 +16,11 @@ from sqlalchemy.orm import Session, scoped_session
 
 from .binding import NOW, SEPARATOR, Mapping, Sort, known_words, origin, word
 from .errors import NotFoundError
-from .inspection import clause, is_counter, python_type, target_of
+from .inspection import clause, is_counter, parse_key, python_type, target_of
 from .mapping import Count, Many, Predicate
 from .models import as_utc
 from .paging import Cursor
-from .results import Page, Summary, UserDetails, UserRow
+from .results import Note, Page, Population, Summary, UserDetails, UserRow
 
 BOUNDED = 10_000
 """Platforms up to this size may be sorted, and roles looked up, by reading all their users."""
@@ -37,7 +35,7 @@ class ListQuery:
 
     Attributes:
         search: part of a username or email, in any case; ``%`` and ``_`` mean themselves.
-        status: one of the mapping's statuses.
+        status: one of the mapping's statuses, or ``deleted``.
         role: a role as the page shows it.
         channel: the name of a kind; users with at least one of it.
         descending: the direction of the order.
@@ -54,6 +52,11 @@ class ListQuery:
     cursor: Cursor | None = None
 
     @property
+    def population(self) -> Population:
+        """Whom it asks for."""
+        return "deleted" if self.status == "deleted" else "present"
+
+    @property
     def narrows(self) -> bool:
         """Whether it leaves some users out."""
         return bool(self.search or self.status or self.role or self.channel)
@@ -68,12 +71,19 @@ class Directory:
         session: the host's session. Nothing is written to it, nor flushed.
         platform: the key of the platform, as the host's policy gave it.
         now: returns the present moment; blocks end by it.
+        population: which of its users. Who was deleted is not there for anybody who does not ask
+            for them.
     """
 
     mapping: Mapping
     session: Session | scoped_session[Any]
     platform: Any
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    population: Population = "present"
+
+    def among(self, population: Population) -> "Directory":
+        """Return what reads another population of the same platform."""
+        return replace(self, population=population)
 
     # What can be asked
 
@@ -148,9 +158,10 @@ class Directory:
         cursor = query.cursor
         backward = cursor is not None and cursor.backward
         descending = query.descending != backward
-        place = self._place(query, sort, descending=descending)
+        people = self.among(query.population)
+        place = people._place(query, sort, descending=descending)
         statement = (
-            self._users(*self._fields(), place.c.value.label("sorted_by"))
+            people._users(*self._fields(), place.c.value.label("sorted_by"))
             .join(place, place.c.key == self.mapping.key)
             .order_by(place.c.part, *_order(descending, place.c.value, place.c.key))
             .limit(query.per_page + 1)
@@ -179,7 +190,8 @@ class Directory:
 
     def matches(self, query: ListQuery) -> int:
         """Count the users that the filters let through, up to ``MATCHES`` + 1. One statement."""
-        some = self._users(sa.literal(1).label("one")).where(*self._filters(query))
+        people = self.among(query.population)
+        some = people._users(sa.literal(1).label("one")).where(*self._filters(query))
         statement = sa.select(sa.func.count()).select_from(some.limit(MATCHES + 1).subquery())
         count: int = self._execute(statement).scalar_one()
         return count
@@ -224,11 +236,49 @@ class Directory:
             raise NotFoundError(user.key)
         return {count.name: row._mapping[count.name] for count in self.mapping.usage}
 
+    def notes(self, user: UserRow) -> list[Note]:
+        """Return the notes on a user of this platform, pinned ones first, then the newest.
+
+        One statement.
+        """
+        note = self.mapping.tables.note.c
+        statement = (
+            sa.select(note.id, note.at, note.author_name, note.text, note.pinned)
+            .where(note.platform_key == self.platform, note.user_key == user.key)
+            .order_by(note.pinned.desc(), note.at.desc(), note.id)
+        )
+        return [Note(**row._mapping) for row in self._execute(statement)]
+
+    def names(self, keys: Collection[Any]) -> dict[Any, str]:
+        """Return what some users of this platform are called, by their key. One statement."""
+        users, key = self.mapping.users, self.mapping.key
+        columns = [key.label("key"), users.username.label("username"), users.email.label("email")]
+        found = self._execute(self._users(*columns).where(key.in_(keys)))
+        return {row.key: row.username or row.email or str(row.key) for row in found}
+
     # What a change asks before it is made
 
     def parse(self, key: str) -> Any:
         """Return the value that a key's text stands for; None where no key is spelled like that."""
-        return _parse(key, python_type(self.mapping.key))
+        return parse_key(key, python_type(self.mapping.key))
+
+    def has(self, key: Any) -> bool:
+        """Say whether there is a user with this key. One statement."""
+        found = self._execute(self._users(sa.literal(1)).where(self.mapping.key == key))
+        return found.first() is not None
+
+    def name_of(self, key: Any) -> str:
+        """Return what to call a user, deleted or not. One statement.
+
+        Raises:
+            NotFoundError: there is none on this platform.
+        """
+        users, parsed = self.mapping.users, self.parse(str(key))
+        own = sa.false() if parsed is None else self.mapping.key == parsed
+        row = self._execute(self._everyone(users.username, users.email).where(own)).first()
+        if row is None:
+            raise NotFoundError(key)
+        return next((str(name) for name in row if name), str(key))
 
     def lock(self, key: str) -> None:
         """Keep everybody else from changing a user's own row until the transaction ends."""
@@ -249,11 +299,12 @@ class Directory:
         return str(getattr(person, self.mapping.key.key))
 
     def is_shut_out(self, key: str) -> bool:
-        """Say whether a user of this platform is blocked."""
-        try:
-            return self.user(key).status == "blocked"
-        except NotFoundError:
-            return False
+        """Say whether a user of this platform is blocked or deleted."""
+        own = self.mapping.key == self.parse(key)
+        row = self._execute(
+            self._everyone(self.mapping.status, self.mapping.tables.state.c.deleted_at).where(own)
+        ).first()
+        return row is not None and (row[0] == "blocked" or row.deleted_at is not None)
 
     # How it is asked
 
@@ -264,7 +315,11 @@ class Directory:
             )
 
     def _users(self, *columns: Any) -> sa.Select[Any]:
-        """Start every statement on users: their membership, their state, this platform."""
+        """Start every statement on users of this platform and population."""
+        return self._everyone(*columns).where(self.mapping.is_among(self.population))
+
+    def _everyone(self, *columns: Any) -> sa.Select[Any]:
+        """Read users with their membership and their state, also those who were deleted."""
         users, state = self.mapping.users, self.mapping.tables.state
         statement: sa.Select[Any] = sa.select(*columns).select_from(users.model)
         for target, on in users.join:
@@ -274,18 +329,30 @@ class Directory:
 
     def _totals(self, counts: list[Count]) -> sa.Select[Any]:
         """Count the rows of one table by kind, in one pass."""
-        users, first = self.mapping.users, counts[0]
-        columns: list[Any] = [
-            sa.func.count(1 if c.where is None else sa.case((c.where, 1))).label(
-                f"channel_{c.name}"
-            )
-            for c in counts
+        first = counts[0]
+        if first.platform is None:
+            target = target_of(self.mapping.users, first.column)
+            columns: list[Any] = [_number(c).label(f"channel_{c.name}") for c in counts]
+            return self._users(*columns).join(origin(first), clause(first.column) == target)
+        columns = [
+            (_number(count) - self._gone(count)).label(f"channel_{count.name}") for count in counts
         ]
-        if first.platform is not None:
-            statement = sa.select(*columns).select_from(origin(first))
-            return statement.where(clause(first.platform) == self.platform)
-        target = target_of(users, first.column)
-        return self._users(*columns).join(origin(first), clause(first.column) == target)
+        statement = sa.select(*columns).select_from(origin(first))
+        return statement.where(clause(first.platform) == self.platform)
+
+    def _gone(self, count: Count) -> sa.ScalarSelect[Any]:
+        """Count what deleted users have: they are few, so that this is cheaper than a join."""
+        target = target_of(self.mapping.users, count.column)
+        return (
+            self._everyone(_number(count))
+            .join(origin(count), clause(count.column) == target)
+            .where(
+                self.mapping.tables.state.c.deleted_at.is_not(None),
+                clause(count.platform) == self.platform,  # type: ignore[arg-type]
+            )
+            .correlate(None)
+            .scalar_subquery()
+        )
 
     def _total_channels(self) -> sa.ColumnElement[int]:
         first, *others = [self.mapping.count(c, self.platform) for c in self.mapping.channels]
@@ -302,6 +369,8 @@ class Directory:
             "status": self.mapping.status,
             "last_login": users.last_login,
             "created": users.created,
+            "deleted_at": self.mapping.tables.state.c.deleted_at,
+            "purge_at": self.mapping.tables.state.c.purge_at,
         }
         return [
             *(
@@ -330,6 +399,8 @@ class Directory:
             last_login=as_utc(row.last_login),
             created=as_utc(row.created),
             channels={c.name: row._mapping[f"channel_{c.name}"] for c in self.mapping.channels},
+            deleted_at=row.deleted_at,
+            purge_at=row.purge_at,
         )
 
     def _place(self, query: ListQuery, sort: Sort, *, descending: bool) -> sa.Subquery:
@@ -366,7 +437,7 @@ class Directory:
             filters.append(self._contains(query.search))
         if query.status == "inactive":  # as on the card: the inactive and the blocked together
             filters.append(mapping.has_status("inactive") | mapping.has_status("blocked"))
-        elif query.status:
+        elif query.status and query.population == "present":
             filters.append(mapping.has_status(query.status))
         if query.role:
             filters.append(mapping.has_role(query.role))
@@ -406,6 +477,10 @@ def _fold(text: str | None) -> str | None:
     return None if text is None else str(text).casefold()
 
 
+def _number(count: Count) -> sa.ColumnElement[int]:
+    return sa.func.count(1 if count.where is None else sa.case((count.where, 1)))
+
+
 def _order(descending: bool, *columns: Any) -> list[sa.UnaryExpression[Any]]:
     return [column.desc() if descending else column.asc() for column in columns]
 
@@ -431,16 +506,3 @@ def _beyond(
 
 def _cursor(row: sa.Row[Any], number: int, *, backward: bool = False) -> Cursor:
     return Cursor(key=row.key, value=row.sorted_by, number=number, backward=backward)
-
-
-def _parse(key: str, kind: type[Any] | None) -> Any:
-    """Turn the text of a key into its value; None where no key can be spelled like that."""
-    if kind is int:
-        number = int(key) if re.fullmatch(r"-?[0-9]{1,19}", key) else None
-        return number if number is not None and abs(number) < 2**63 else None
-    if kind is uuid.UUID:
-        try:
-            return uuid.UUID(key)
-        except ValueError:
-            return None
-    return None if len(key) > 255 or "\x00" in key else key

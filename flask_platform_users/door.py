@@ -1,6 +1,7 @@
 """What all views of one mount share: who is let in, what templates get, how errors are said."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from .directory import Directory
 from .errors import ConfigurationError
 from .pages import icon_of, sentence, url_of
 from .pipeline import Pipeline
+from .results import UserRow
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -137,6 +139,22 @@ class Door:
             for action in self.extension.actions
             if not action.by_system and self.allowed(action.name)
         ]
+
+    def offered(self, user: UserRow, allowed: Sequence[Action]) -> list[Action]:
+        """Return those of the allowed actions that make sense for a user."""
+        mapping = self.extension.mapping
+        return [
+            action
+            for action in allowed
+            if action.among == user.population and action.offered(user, mapping)
+        ]
+
+    def restores(self) -> bool:
+        """Say whether this person may do anything to deleted users, and so may see them."""
+        return any(
+            action.among == "deleted" and self.allowed(action.name)
+            for action in self.extension.actions
+        )
 
     def render(self, template: str, **context: Any) -> str:
         """Render a page into the layout of the host."""

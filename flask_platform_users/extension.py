@@ -1,17 +1,23 @@
 """``PlatformUsers``: what a host constructs once and mounts on its apps."""
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Mapped
+from datetime import timedelta
 from typing import Any
 
-from flask import Flask
+import sqlalchemy as sa
+from flask import Flask, current_app, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 
 from .actions import DEFAULT_ACTIONS, Action, Impact
+from .audit import Chain, Entry
 from .billing import Billing
 from .binding import Mapping
-from .checks import app_faults, argument_faults
+from .checks import app_faults, argument_faults, deletion_faults, entry_faults
+from .cli import commands
 from .directory import Directory
 from .errors import ConfigurationError
+from .history import History
 from .mapping import Count, Users
 from .models import build_tables
 from .policy import Policy
@@ -33,10 +39,15 @@ class PlatformUsers:
         channels: the kinds of channel to count, in the order in which the page shows them.
         usage: what else a user has a number of; shown on the details page.
         policy: who may open the page, and for which platform.
-        billing: tells a user's subscription; None where there is none to show.
+        billing: tells a user's subscription; None where there is none to show. A
+            ``ManualBilling``, such as ``ModelBilling``, can also be changed by hand.
         actions: what can be done to a user; by default ``DEFAULT_ACTIONS``. Add the host's own:
             ``actions=[*DEFAULT_ACTIONS, ExtendTrial()]``.
         impact: ``impact(user, action)`` tells the host's own lines of what an action means.
+        grace: how long a deleted user can be restored, before ``flask platform-users purge``
+            deletes them for good; 0 deletes them at once.
+        delete: ``delete(user)`` deletes a user for good and never commits; without it their row is
+            deleted with its cascades (with ``Users(join=...)`` the row of their membership).
         name: the name of the blueprint, and so of its endpoints and of the plugin's tables.
     """
 
@@ -51,6 +62,8 @@ class PlatformUsers:
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
         impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
+        grace: timedelta = timedelta(days=30),
+        delete: Callable[[Any], None] | None = None,
         name: str = "platform_users",
     ) -> None:
         self.db = db
@@ -61,6 +74,8 @@ class PlatformUsers:
         self.billing = billing
         self.actions = tuple(actions)
         self.impact = impact
+        self.grace = grace
+        self.delete = delete
         self.name = name
         self._mapping: Mapping | None = None
 
@@ -88,6 +103,7 @@ class PlatformUsers:
                 self.actions,
                 self.name,
             ),
+            *deletion_faults(self.grace, self.delete),
             *app_faults(app, self.name),
         ]
         if not url_prefix.startswith("/"):
@@ -104,8 +120,12 @@ class PlatformUsers:
                 channels=self.channels,
                 usage=self.usage,
                 tables=build_tables(self.name, self.users),
+                grace=self.grace,
+                delete=self.delete,
+                billing=self.billing,
             )
             attach_triggers(self._mapping.tables)
+        app.cli.add_command(commands)
         app.extensions.setdefault("platform_users", {})[self.name] = self
         blueprint = build_blueprint(self, settings, settings.keys(app))
         app.register_blueprint(blueprint, url_prefix=url_prefix)
@@ -120,3 +140,78 @@ class PlatformUsers:
     def directory(self, platform: Any) -> Directory:
         """Return what reads the users of one platform, in the current app's session."""
         return Directory(self.mapping, self.db.session, platform)
+
+    def history(self, platform: Any) -> History:
+        """Return what reads the history of one platform.
+
+        ``history(key).page(HistoryQuery(user="42"))`` is a page of it, newest first; ``event(seq)``
+        one entry and ``csv(query)`` lines to send on. It is read in the current app's session.
+        """
+        return History(self.directory(platform))
+
+    def record(
+        self,
+        *,
+        action: str,
+        user_key: Any = None,
+        platform: Any = None,
+        actor: Any = None,
+        reason: str = "",
+        changes: Mapped[str, tuple[Any, Any]] | None = None,
+    ) -> int:
+        """Add an entry to the history inside the host's own transaction, and do not commit.
+
+        Call it before the transaction's first other write: it locks the platform until the
+        transaction ends, so that nobody waits for somebody who waits for them. If the host rolls
+        back, nothing was recorded. What is pending in the session is flushed.
+
+        Args:
+            action: a lower-case word for what was done, such as ``"invoice_sent"``.
+            user_key: the primary key of the user it was done to; None where it was done to none.
+            platform: the key of the platform; by default the one that ``actor`` runs.
+            actor: the host's object for the person who did it; None for the system.
+            reason: why, in up to 1,000 characters. It can be erased, unlike ``changes``.
+            changes: what changed, each with its value before and after; no personal data.
+
+        Returns:
+            the number of the entry.
+
+        Raises:
+            ValueError: arguments are not as described here; it names all that are not.
+            NotFoundError: the user is not on that platform.
+        """
+        if platform is None and actor is not None:
+            platform = self.policy.platform_of(actor)
+        faults = list(entry_faults(platform, action, reason, changes))
+        if faults:
+            raise ValueError("\n".join(faults))
+        chain, directory = self.chain(platform), self.directory(platform)
+        chain.lock()
+        self.db.session.flush()
+        entry = Entry(
+            action=action,
+            actor=None if actor is None else self.policy.id_of(actor),
+            actor_name="" if actor is None else self.policy.name_of(actor),
+            user_key=user_key,
+            user_name="" if user_key is None else directory.name_of(user_key),
+            reason=reason,
+            changes={name: (str(was), str(now)) for name, (was, now) in (changes or {}).items()},
+            address=(request.remote_addr or "") if has_request_context() else "",
+        )
+        return chain.append(entry, directory.now())
+
+    def platforms(self) -> list[Any]:
+        """Return the keys of all platforms that have a history, in order."""
+        tables = self.mapping.tables
+        found = sa.union(
+            sa.select(tables.head.c.platform_key), sa.select(tables.event.c.platform_key)
+        )
+        statement = found.order_by(found.selected_columns.platform_key)
+        keys = self.db.session.execute(statement, bind_arguments=self.mapping.bind).scalars()
+        return list(keys)
+
+    def chain(self, platform: Any) -> Chain:
+        """Return the chain of one platform's history, in the current app's session."""
+        keys = Settings.of(current_app).keys(current_app)
+        mapping = self.mapping
+        return Chain(mapping.tables, self.db.session, platform, keys, mapping.bind)

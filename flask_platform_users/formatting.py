@@ -9,6 +9,7 @@ STATUS_LABELS = {
     "inactive": "Inactive",
     "blocked": "Blocked",
     "pending": "Pending",
+    "deleted": "Deleted",
 }
 
 _UNITS = (

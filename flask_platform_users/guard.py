@@ -36,7 +36,8 @@ def guarded(session: Any, hook: str) -> Iterator[None]:
     def notice_rollback(_: Session) -> None:
         wrong.append("rolled back")
 
-    sa.event.listen(real, "before_commit", refuse_commit)
+    # The innermost of several is the one that is asked first, and named.
+    sa.event.listen(real, "before_commit", refuse_commit, insert=True)
     sa.event.listen(real, "after_rollback", notice_rollback)
     try:
         yield

@@ -1,5 +1,7 @@
 """What SQLAlchemy knows of the host's models: keys, tables, foreign keys, indexes."""
 
+import re
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,14 +72,21 @@ def target_of(users: Users, column: Expression) -> Expression | None:
 
     A foreign key decides; a column without one must have the type of the user's key.
     """
-    mapper = mapper_of(users.model)
+    return pointed_at(users.model, column)
+
+
+def pointed_at(model: type[Any], column: Expression) -> QueryableAttribute[Any] | None:
+    """Return the attribute of a model that a column points at, by the rule of ``target_of``."""
+    mapper = mapper_of(model)
     foreign_keys = clause(column).foreign_keys
     for foreign_key in foreign_keys:
         for own in mapper.columns:
             if foreign_key.column is own:
-                attribute: Expression = mapper.get_property_by_column(own).class_attribute
+                attribute: QueryableAttribute[Any] = mapper.get_property_by_column(
+                    own
+                ).class_attribute
                 return attribute
-    key = key_of(users.model)
+    key = key_of(model)
     return None if foreign_keys or python_type(column) is not python_type(key) else key
 
 
@@ -101,3 +110,16 @@ def is_indexed(*columns: Expression) -> bool:
         if isinstance(table, sa.Table)
         for index in table.indexes
     )
+
+
+def parse_key(key: str, kind: type[Any] | None) -> Any:
+    """Turn the text of a key into its value; None where no key can be spelled like that."""
+    if kind is int:
+        number = int(key) if re.fullmatch(r"-?[0-9]{1,19}", key) else None
+        return number if number is not None and abs(number) < 2**63 else None
+    if kind is uuid.UUID:
+        try:
+            return uuid.UUID(key)
+        except ValueError:
+            return None
+    return None if len(key) > 255 or "\x00" in key else key

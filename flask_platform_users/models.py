@@ -52,15 +52,19 @@ class Tables:
     Attributes:
         state: what the plugin knows of a user beside the host: blocks and deletions. Users whom
             nothing was done to have no row.
+        note: what staff wrote down of a user.
         head: the last event of each platform; whoever changes anything locks its row first.
         event: the history, chained and append-only.
         event_private: what the history tells of people, which may be erased.
+        grant: plans and add-ons that were given by hand.
     """
 
     state: sa.Table
+    note: sa.Table
     head: sa.Table
     event: sa.Table
     event_private: sa.Table
+    grant: sa.Table
 
 
 def build_tables(name: str, users: Users) -> Tables:
@@ -104,7 +108,21 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Column("blocked_until", UTCDateTime),
             sa.Column("block_reason", sa.String(500)),
             sa.Column("status_before", sa.String(20)),
+            sa.Column("deleted_at", UTCDateTime),
+            sa.Column("purge_at", UTCDateTime),
+            sa.Index(f"ix_{name}_state_deleted", "platform_key", "deleted_at"),
             comment="What was done to users beside what their own row says.",
+        ),
+        note=table(
+            "note",
+            sa.Column("id", sa.String(32), primary_key=True),
+            sa.Column("user_key", user_type, nullable=False),
+            sa.Column("at", UTCDateTime, nullable=False),
+            sa.Column("author_name", sa.String(255), nullable=False),
+            sa.Column("text", sa.Text, nullable=False),
+            sa.Column("pinned", sa.Boolean, nullable=False),
+            sa.Index(f"ix_{name}_note_user", "platform_key", "user_key", "at"),
+            comment="What staff wrote down of a user; it goes with the user.",
         ),
         head=table(
             "head",
@@ -140,5 +158,27 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Column("address", sa.String(64), nullable=False),
             sa.Column("salt", sa.String(32), nullable=False),
             comment="What events tell of people; a row may be erased, the chain keeps its digest.",
+        ),
+        grant=table(
+            "grant",
+            sa.Column("id", sa.String(32), primary_key=True),
+            sa.Column("user_key", user_type, nullable=False),
+            sa.Column("kind", sa.String(16), nullable=False),
+            sa.Column("offer_key", sa.String(255), nullable=False),
+            sa.Column("offer_name", sa.String(255), nullable=False),
+            sa.Column("starts", UTCDateTime, nullable=False),
+            sa.Column("ends", UTCDateTime),
+            sa.Column("price", sa.Numeric(18, 4)),
+            sa.Column("currency", sa.String(3)),
+            sa.Column("reason", sa.String(500), nullable=False),
+            sa.Column("note", sa.String(1000), nullable=False),
+            sa.Column("before", sa.Text),
+            sa.Column("actor", sa.String(255)),
+            sa.Column("actor_name", sa.String(255), nullable=False),
+            sa.Column("state", sa.String(16), nullable=False),
+            sa.Index(f"ix_{name}_grant_user", "platform_key", "user_key", "state"),
+            sa.Index(f"ix_{name}_grant_ends", "platform_key", "state", "ends"),
+            sa.Index(f"ix_{name}_grant_due", "state", "ends"),
+            comment="Plans and add-ons that were given by hand, and what was there before.",
         ),
     )

@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import url_for
 
-from .actions import Action
+from .actions import Action, GrantAction
 from .audit import OUTCOMES
 from .billing import Subscription
 from .binding import Sort
 from .directory import MATCHES, ListQuery
 from .formatting import STATUS_LABELS, number
+from .grants import Grant
 from .history import Event, HistoryPage
 from .mapping import Count
 from .pipeline import Prompt
-from .results import Page, Summary, UserDetails, UserRow
+from .results import Note, Page, Summary, UserDetails, UserRow
 from .schemas import PER_PAGE
+from .standing import Entitlement, Standing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +49,10 @@ class ListPage:
 
     Attributes:
         actions: what can be done to each user, by their key.
+        by_hand: whether plans and add-ons can be given by hand.
         arguments: the parts of the query string that are in force, without the cursor.
         matches: how many users the filters let through; None where that was not counted.
+        message: what to say of the action that led here.
     """
 
     shows: frozenset[str]
@@ -61,7 +66,9 @@ class ListPage:
     arguments: dict[str, str]
     page: Page
     actions: Mapping[Any, Sequence[Action]]
+    by_hand: bool
     matches: int | None
+    message: str | None
     previous: str | None
     next: str | None
 
@@ -168,6 +175,11 @@ class ListPage:
         words = {status: STATUS_LABELS[status] for status in self.statuses}
         return words | {"inactive": "Inactive or blocked"}
 
+    @property
+    def deleted(self) -> bool:
+        """Whether it lists those who were deleted."""
+        return self.query.population == "deleted"
+
     def header(self, name: str, label: str) -> Header:
         """Return the head of a column that may be sorted by."""
         sort = self.sorts.get(name)
@@ -188,12 +200,15 @@ class DetailsPage:
 
     Attributes:
         usage: each thing the host counts, with the user's number of it.
-        subscription: what billing told; None where there is none.
+        standing: what the user is subscribed to by the clock; None where billing could not tell.
+        entitlements: each limit and feature, and why the user has it.
         billing: whether the host has billing at all.
         billing_failed: whether it could not tell.
         actions: what can be done to the user.
         action_names: all of the mount's actions by name.
         events: the last that was done, newest first.
+        notes: what staff wrote down, pinned ones first.
+        removes_notes: whether this person may take a note back.
         message: what to say of the action that led here.
     """
 
@@ -201,15 +216,23 @@ class DetailsPage:
     user: UserDetails
     channels: Sequence[Count]
     usage: Sequence[tuple[Count, int]]
-    subscription: Subscription | None
+    standing: Standing | None
+    entitlements: Sequence[Entitlement]
     billing: bool
     billing_failed: bool
     actions: Sequence[Action]
     action_names: Mapping[str, Action]
     events: Sequence[Event]
+    notes: Sequence[Note]
+    removes_notes: bool
     message: str | None
 
     status_labels = STATUS_LABELS
+
+    @property
+    def subscription(self) -> Subscription | None:
+        """What the user is subscribed to."""
+        return None if self.standing is None else self.standing.subscription
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,12 +243,36 @@ class ActionPage:
         prompt: the user, the form, the question and the impact.
         error: why it was not done when it was sent; None before that.
         hidden: the fields that go along.
+        button: what the button says.
     """
 
     action: Action
     prompt: Prompt
     error: str | None
     hidden: Mapping[str, str]
+    button: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantedPage:
+    """What was given by hand on the platform, by its end.
+
+    Attributes:
+        names: what users are called, by their key; without those who are gone.
+        actions: what this person may do to a grant.
+        now: what is to come begins after this moment.
+        next: the id of the last grant shown, where there is another page.
+    """
+
+    grants: Sequence[Grant]
+    names: Mapping[Any, str]
+    actions: Sequence[GrantAction]
+    now: datetime
+    next: str | None
+
+    def actions_on(self, grant: Grant) -> Sequence[GrantAction]:
+        """Return what can be done to one: what is for good has no end to move."""
+        return [action for action in self.actions if grant.ends or not action.needs_end]
 
 
 @dataclass(frozen=True, kw_only=True)

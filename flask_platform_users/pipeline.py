@@ -5,6 +5,7 @@ the transaction: it begins with a rollback of whatever the session was reading, 
 commit or with nothing changed at all.
 """
 
+import contextlib
 import logging
 import random
 import time
@@ -31,7 +32,7 @@ from .errors import (
 from .formatting import STATUS_LABELS, moment
 from .guard import guarded
 from .policy import Policy
-from .results import UserDetails
+from .results import Population, UserDetails
 from .signals import action_done
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Result:
     Attributes:
         outcome: done now, done before by the same request, or nothing to do.
         seq: the number of the event; None where nothing was to do.
-        user: the user as they are now; as they were, where they are gone.
+        user: the user as they are now, deleted or not; None where they are gone.
     """
 
     outcome: Literal["done", "repeated", "unchanged"]
@@ -88,10 +89,15 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """What a form shows before anything is done."""
+    """What a form shows before anything is done.
+
+    Attributes:
+        valid: whether the form could be done as it is filled in.
+    """
 
     user: UserDetails
     form: Any
+    valid: bool
     question: str
     impact: Sequence[Impact]
     seen: dict[str, str]
@@ -129,8 +135,14 @@ class Pipeline:
             directory.mapping.bind,
         )
 
-    def prompt(self, action: Action, key: str, data: Any = None) -> Prompt:
+    def prompt(self, action: Action, key: str, data: Any = None, *, sent: bool = False) -> Prompt:
         """Return what the form of an action shows. Nothing is locked, nothing is written.
+
+        Args:
+            action: the action.
+            key: the text of the user's key.
+            data: what the form is to be filled with.
+            sent: whether a person sent that, so that what is wrong with it is to be told.
 
         Raises:
             NotFoundError: no such user on this platform.
@@ -138,15 +150,15 @@ class Pipeline:
         """
         unit = self._load(action, key)
         self._check(action, unit)
-        form = action.build_form(unit, data)
-        if data is not None and form is not None:
-            form.validate()
+        unit.form = action.build_form(unit, data)
+        valid = unit.form is None or (sent and unit.form.validate())
         return Prompt(
             user=unit.user,
-            form=form,
+            form=unit.form,
+            valid=valid,
             question=action.question(unit.user),
             impact=self._impact(action, unit),
-            seen=facts(unit.user),
+            seen=self._facts(action, unit),
         )
 
     def run(self, order: Order) -> Result:
@@ -194,18 +206,22 @@ class Pipeline:
         action = order.action
         self._begin()
         if order.request_id and (earlier := self.chain.find(order.request_id)):
+            found = self._present_or_deleted(order.key)
             self.session.rollback()
-            return None, Result(outcome="repeated", seq=earlier.seq, user=None)
+            return None, Result(
+                outcome="repeated", seq=earlier.seq, user=None if found is None else found.user
+            )
         unit = self._load(action, order.key, lock=True)
         self._check(action, unit)
-        seen, now = order.seen, facts(unit.user)
-        if seen is not None and seen != now:
-            raise StaleError(" ".join(_differences(seen, now)))
+        seen, before = order.seen, self._facts(action, unit)
+        if seen is not None and seen != before:
+            raise StaleError(" ".join(_differences(seen, before)))
+        unit.form = action.build_form(unit, order.data)
+        valid = unit.form is None or unit.form.validate()
         for line in self._impact(action, unit):
             if line.forbids:
                 raise RefusedError(f"{line.what}: this forbids it.")
-        unit.form = action.build_form(unit, order.data)
-        if unit.form is not None and not unit.form.validate():
+        if not valid:
             raise InvalidError(unit.form)
         owner = self._runs_platform(unit.user.record)
         with guarded(self.session, f"{type(action).__name__}.perform"):
@@ -217,11 +233,10 @@ class Pipeline:
         if owner and not self.policy.has_owner(self.directory.platform):
             raise RefusedError("This would leave the platform without an owner.")
         after = self._after(unit)
-        seq = self.chain.append(
-            self._entry(order, unit, changes=_changes(unit.user, after)), unit.now
-        )
+        changes = {} if after is None else _changes(before, self._facts(action, after))
+        seq = self.chain.append(self._entry(order, unit, changes=changes), unit.now)
         self.session.commit()
-        return unit, Result(outcome="done", seq=seq, user=after or unit.user)
+        return unit, Result(outcome="done", seq=seq, user=None if after is None else after.user)
 
     def _begin(self) -> None:
         """Start a transaction whose first statement is the platform's lock."""
@@ -247,14 +262,29 @@ class Pipeline:
                 raise ForbiddenError("You do not run this platform any more.")
             if lock:
                 self.directory.lock(key)
-            user = self.directory.user(key)
+            directory = self.directory.among(action.among)
+            user = directory.user(key)
             if self.actor is not SYSTEM and not self.policy.allows(
                 self.actor, action.name, user.record
             ):
                 raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
         except ObjectDeletedError as error:
             raise ForbiddenError("Your account is gone.") from error
-        return Unit(actor=self.actor, user=user, form=None, directory=self.directory)
+        return self._unit(directory, user)
+
+    def _unit(self, directory: Directory, user: UserDetails) -> Unit:
+        return Unit(
+            actor=self.actor,
+            user=user,
+            form=None,
+            directory=directory,
+            actor_id=None if self.actor is SYSTEM else self.policy.id_of(self.actor),
+            actor_name="" if self.actor is SYSTEM else self.policy.name_of(self.actor),
+        )
+
+    def _facts(self, action: Action, unit: Unit) -> dict[str, str]:
+        with guarded(self.session, f"{type(action).__name__}.facts"):
+            return facts(unit.user) | dict(action.facts(unit))
 
     def _check(self, action: Action, unit: Unit) -> None:
         """Refuse oneself, the equal and the stronger, and what the user's state forbids."""
@@ -288,22 +318,30 @@ class Pipeline:
                 lines += self.impact(unit.user.record, action)
         return lines
 
-    def _after(self, unit: Unit) -> UserDetails | None:
+    def _after(self, unit: Unit) -> Unit | None:
         self.session.expire_all()
-        try:
-            return self.directory.user(str(unit.user.key))
-        except NotFoundError:
-            return None
+        return self._present_or_deleted(str(unit.user.key))
 
-    def _entry(self, order: Order, unit: Unit | None, **more: Any) -> Entry:
-        reason = getattr(getattr(unit and unit.form, "reason", None), "data", None)
-        given: dict[str, Any] = {"reason": reason or "", "request_id": order.request_id} | more
+    def _present_or_deleted(self, key: str) -> Unit | None:
+        populations: tuple[Population, ...] = ("present", "deleted")
+        for population in populations:
+            directory = self.directory.among(population)
+            with contextlib.suppress(NotFoundError):
+                return self._unit(directory, directory.user(key))
+        return None
+
+    def _entry(self, order: Order, unit: Unit, **more: Any) -> Entry:
+        given: dict[str, Any] = {
+            "reason": order.action.reason(unit),
+            "request_id": order.request_id,
+        }
+        given |= more
         return Entry(
             action=order.action.name,
-            actor=None if self.actor is SYSTEM else self.policy.id_of(self.actor),
-            actor_name="" if self.actor is SYSTEM else self.policy.name_of(self.actor),
-            user_key=None if unit is None else unit.user.key,
-            user_name="" if unit is None else unit.user.name,
+            actor=unit.actor_id,
+            actor_name=unit.actor_name,
+            user_key=unit.user.key,
+            user_name=unit.user.name,
             address=order.address,
             **given,
         )
@@ -314,8 +352,8 @@ class Pipeline:
             self._begin()
             now = self.directory.now()
             if self._refused_lately(now - timedelta(minutes=1)) < REFUSALS_KEPT:
-                user = self.directory.user(order.key)
-                unit = Unit(actor=self.actor, user=user, form=None, directory=self.directory)
+                directory = self.directory.among(order.action.among)
+                unit = self._unit(directory, directory.user(order.key))
                 entry = self._entry(order, unit, outcome=outcome, reason=sentence, request_id=None)
                 self.chain.append(entry, now)
                 self.session.commit()
@@ -354,6 +392,7 @@ def facts(user: UserDetails) -> dict[str, str]:
         "Status": STATUS_LABELS[user.status],
         "Blocked until": moment(user.blocked_until) if user.blocked_until else "",
         "Role": ", ".join(user.roles),
+        "Deleted": f"restorable until {moment(user.purge_at)}" if user.purge_at else "",
     }
 
 
@@ -368,12 +407,11 @@ def asks_again(error: DBAPIError) -> bool:
     return bool(codes & _AGAIN)
 
 
-def _changes(before: UserDetails, after: UserDetails | None) -> dict[str, tuple[str, str]]:
-    was, now = facts(before), facts(after) if after else {}
+def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     return {
         name: (was.get(name, ""), now.get(name, ""))
-        for name in was | now
-        if after is not None and was.get(name, "") != now.get(name, "")
+        for name in dict.fromkeys((*was, *now))
+        if was.get(name, "") != now.get(name, "")
     }
 
 

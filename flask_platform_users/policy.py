@@ -45,7 +45,9 @@ class Policy(ABC):
         """Say whether a platform still has an owner.
 
         Asked inside the transaction, after an action on somebody who runs the platform, which only
-        happens where ``outranks`` was overridden. By default it says no, and so refuses.
+        happens where ``outranks`` was overridden. By default it says no, and so refuses. Whom the
+        page itself blocked or deleted may look like an owner in your tables still: ask
+        ``platform_users.directory(platform)``, which knows.
         """
         return False
 

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from .paging import Cursor
+
+Population = Literal["present", "deleted", "ended"]
+"""Which users are meant: those who are there, those who were deleted and can still be restored, or
+those whose time to be restored has ended and whom a purge takes next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,8 @@ class UserRow:
         last_login: in UTC; None for never.
         created: in UTC.
         channels: the number of channels by the name of their kind.
+        deleted_at: when the user was deleted, in UTC; None for whoever is there.
+        purge_at: until when a deleted user can be restored, in UTC.
     """
 
     key: Any
@@ -48,6 +54,13 @@ class UserRow:
     last_login: datetime | None
     created: datetime | None
     channels: dict[str, int]
+    deleted_at: datetime | None = None
+    purge_at: datetime | None = None
+
+    @property
+    def population(self) -> Population:
+        """Whether the user is there or was deleted."""
+        return "present" if self.deleted_at is None else "deleted"
 
     @property
     def name(self) -> str:
@@ -73,6 +86,23 @@ class UserDetails(UserRow):
     record: Any
     block_reason: str | None
     blocked_until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """What somebody wrote down of a user.
+
+    Attributes:
+        at: when, in UTC.
+        author_name: what they were called at the time.
+        pinned: whether it stands before all others.
+    """
+
+    id: str
+    at: datetime
+    author_name: str
+    text: str
+    pinned: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,6 +63,17 @@ class HistorySchema(Schema):
         return data
 
 
+class GrantedSchema(Schema):
+    """The query string of what was given by hand. Names it does not know are ignored."""
+
+    class Meta:
+        """An address may carry more than is ours."""
+
+        unknown = EXCLUDE
+
+    after = fields.String(load_default=None, validate=validate.Regexp("^[0-9a-f]{32}$"))
+
+
 class ListSchema(Schema):
     """The query string of the list. Names it does not know are ignored.
 

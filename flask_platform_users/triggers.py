@@ -27,7 +27,7 @@ def create_triggers(connection: sa.Connection, tables: Tables) -> None:
 
 
 def attach_triggers(tables: Tables) -> None:
-    """Have the triggers created whenever the tables are."""
+    """Have the triggers created whenever the tables are, also if several mounts share them."""
     for table, refused in _protected(tables).items():
         if not table.info.get(_ATTACHED):  # a second mount may use the same tables
             table.info[_ATTACHED] = True

@@ -12,17 +12,21 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import HTTPException
 
 from .action_views import ActionViews
+from .actions import GrantAction
 from .audit import Keys
 from .directory import Directory, ListQuery
 from .door import ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
+from .grants import PER_PAGE as GRANTS_PER_PAGE
+from .grants import Grants
 from .history import History, HistoryQuery
 from .mapping import STATUSES
-from .pages import DetailsPage, EventsPage, ListPage, fields_shown, sentence
+from .pages import DetailsPage, EventsPage, GrantedPage, ListPage, fields_shown, sentence
 from .paging import Cursors
 from .results import Page, UserDetails
-from .schemas import HistorySchema, ListSchema
+from .schemas import GrantedSchema, HistorySchema, ListSchema
 from .settings import Settings
+from .standing import entitlements, standing_of, used_by
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers
@@ -57,13 +61,14 @@ def build_blueprint(extension: "PlatformUsers", settings: Settings, keys: Keys) 
     blueprint.add_url_rule("/", "list_users", pages.list_users)
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
+    blueprint.add_url_rule("/granted", "show_granted", pages.show_granted)
     blueprint.add_url_rule("/history", "show_history", pages.show_history)
     blueprint.add_url_rule("/history.csv", "export_history", pages.export_history)
     return blueprint
 
 
 class PageViews:
-    """The list, the details and the history."""
+    """The list, the details, what was given by hand, and the history."""
 
     def __init__(self, door: Door) -> None:
         self.door = door
@@ -71,9 +76,12 @@ class PageViews:
     def list_users(self) -> ResponseReturnValue:
         """Show a page of users."""
         mapping, directory = self.door.extension.mapping, self.door.directory()
+        statuses = [status for status in STATUSES if status in mapping.statuses]
+        if self.door.restores():
+            statuses.append("deleted")
         wanted = asked(
             ListSchema(
-                statuses=mapping.statuses,
+                statuses=statuses,
                 channels=[count.name for count in mapping.channels],
                 sorts=mapping.sort_names,
             )
@@ -112,7 +120,7 @@ class PageViews:
             view=ListPage(
                 shows=fields_shown(mapping.users),
                 channels=mapping.channels,
-                statuses=[status for status in STATUSES if status in mapping.statuses],
+                statuses=statuses,
                 summary=summary,
                 sorts=sorts,
                 sort=sort,
@@ -125,11 +133,10 @@ class PageViews:
                     if name in request.args
                 },
                 page=page,
-                actions={
-                    user.key: [a for a in allowed if a.offered(user, mapping)]
-                    for user in page.users
-                },
+                by_hand=mapping.by_hand is not None,
+                actions={user.key: self.door.offered(user, allowed) for user in page.users},
                 matches=_matches(directory, query, page, summary.total),
+                message=self._message(History(directory)),
                 previous=None if page.previous is None else cursors.dump(page.previous),
                 next=None if page.next is None else cursors.dump(page.next),
             ),
@@ -139,19 +146,24 @@ class PageViews:
         """Show one user."""
         mapping, directory = self.door.extension.mapping, self.door.directory()
         try:
-            user = directory.user(key)
+            try:
+                user = directory.user(key)
+            except NotFoundError:
+                if not self.door.restores():
+                    raise
+                directory = directory.among("deleted")
+                user = directory.user(key)
             self.door.require("view", user.record)
             usage = directory.usage(user)
         except NotFoundError:
             abort(404, "There is no such user on this platform.")
         history = History(directory)
         events = history.page(HistoryQuery(user=key, per_page=10)).events
-        subscription, failed = None, False
-        if self.door.extension.billing is not None:
+        standing = None
+        if mapping.billing is not None:
             try:
-                subscription = self.door.extension.billing.subscription(user.record)
+                standing = standing_of(directory, user)
             except Exception as error:
-                failed = True
                 current_app.logger.exception("billing.subscription failed for user %s", user.key)
                 if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
                     self.door.extension.db.session.rollback()
@@ -162,13 +174,45 @@ class PageViews:
                 user=user,
                 channels=mapping.channels,
                 usage=[(count, usage[count.name]) for count in mapping.usage],
-                subscription=subscription,
-                billing=self.door.extension.billing is not None,
-                billing_failed=failed,
-                actions=[a for a in self.door.allowed_actions() if a.offered(user, mapping)],
+                standing=standing,
+                entitlements=(
+                    entitlements(mapping, standing, used_by(user, usage)) if standing else ()
+                ),
+                billing=mapping.billing is not None,
+                billing_failed=standing is None,
+                actions=self.door.offered(user, self.door.allowed_actions()),
                 action_names=self.door.actions,
                 events=events,
+                notes=directory.notes(user),
+                removes_notes=(
+                    user.population == "present"
+                    and "remove_note" in self.door.actions
+                    and self.door.allowed("remove_note")
+                ),
                 message=self._message(history, user),
+            ),
+        )
+
+    def show_granted(self) -> ResponseReturnValue:
+        """Show what was given by hand."""
+        directory = self.door.directory()
+        if directory.mapping.by_hand is None:
+            abort(404, "Nothing is given by hand in this product.")
+        after = asked(GrantedSchema())["after"]
+        found = Grants(directory).page(after)
+        grants = found[:GRANTS_PER_PAGE]
+        return self.door.render(
+            "granted.html",
+            view=GrantedPage(
+                grants=grants,
+                names=directory.names({grant.user_key for grant in grants}),
+                actions=[
+                    action
+                    for action in self.door.extension.actions
+                    if isinstance(action, GrantAction) and self.door.allowed(action.name)
+                ],
+                now=directory.now(),
+                next=grants[-1].id if len(found) > len(grants) else None,
             ),
         )
 
@@ -191,7 +235,7 @@ class PageViews:
         response.headers["Content-Disposition"] = "attachment; filename=history.csv"
         return response
 
-    def _message(self, history: History, user: UserDetails) -> str | None:
+    def _message(self, history: History, user: UserDetails | None = None) -> str | None:
         """Return what to say of the action that led here."""
         if request.args.get("unchanged"):
             return "There was nothing to do."
@@ -199,7 +243,7 @@ class PageViews:
         if not re.fullmatch("[0-9]{1,18}", seq):
             return None
         event = history.event(int(seq))
-        if event is None or str(event.user_key) != str(user.key):
+        if event is None or (user is not None and str(event.user_key) != str(user.key)):
             return None
         return sentence(event, self.door.actions)
 

@@ -566,10 +566,10 @@ def test_the_number_of_kinds_changes_no_number_of_statements(world: World, times
     )
 
 
-def test_details_cost_three_statements(scene: Scene) -> None:
-    """The user, what they have, and what was done to them."""
+def test_details_cost_four_statements(scene: Scene) -> None:
+    """The user, what they have, what was noted of them and what was done to them."""
     for key in itertools.islice(scene.people, 3):
-        assert scene.world.cost(scene.client, scene.world.user_url(key)) == 3
+        assert scene.world.cost(scene.client, scene.world.user_url(key)) == 4
 
 
 def test_the_other_pages_of_the_product_cost_nothing(scene: Scene) -> None:
@@ -1154,12 +1154,14 @@ class Plans:
 
 def test_the_details_show_the_subscription(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plan, price, renewal and add-ons."""
-    monkeypatch.setattr(scene.world.extension, "billing", Plans())
+    monkeypatch.setattr(
+        scene.world.extension, "_mapping", replace(scene.world.extension.mapping, billing=Plans())
+    )
     page = parse(scene.client.get(scene.world.user_url(next(iter(scene.people)))).text)
     text = page.one("section", aria_labelledby="pu-subscription").text
     assert text == (
         "Subscription Plan Growth <b> Price 1,249.50 EUR a month Renews 9 July 2026 "
-        "Add-ons Seats × 3 5.00 EUR"
+        "Add-ons Seats × 3 5.00 EUR Limits and features Seats Seats × 3"
     )
 
 
@@ -1170,7 +1172,9 @@ def test_no_subscription_is_said_plainly(scene: Scene, monkeypatch: pytest.Monke
         def subscription(self, user: Any) -> Subscription | None:  # noqa: ARG002
             return None
 
-    monkeypatch.setattr(scene.world.extension, "billing", Free())
+    monkeypatch.setattr(
+        scene.world.extension, "_mapping", replace(scene.world.extension.mapping, billing=Free())
+    )
     text = scene.client.get(scene.world.user_url(next(iter(scene.people)))).text
     assert "No subscription." in text
 
@@ -1196,7 +1200,9 @@ def test_billing_that_fails_spoils_nothing_else(
             session.execute(sa.text("SELECT secret FROM no_such_table"))
             return None
 
-    monkeypatch.setattr(world.extension, "billing", Broken())
+    monkeypatch.setattr(
+        world.extension, "_mapping", replace(world.extension.mapping, billing=Broken())
+    )
     key, person = next(iter(scene.people.items()))
     response = scene.client.get(world.user_url(key))
     assert response.status_code == 200

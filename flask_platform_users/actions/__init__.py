@@ -1,9 +1,72 @@
 """What an owner can do to a user: one object each, all of them through one pipeline."""
 
 from .action import Action, Impact, Unit
-from .status import Block, SetStatus, Unblock
+from .deletion import Delete, Purge, Restore
+from .grants import (
+    BeginGrant,
+    EndGrant,
+    ExtendGrant,
+    GrantAction,
+    KeepGrant,
+    LapseGrant,
+    due_grants,
+)
+from .notes import AddNote, RemoveNote
+from .plans import AssignPlan, GiveAddOn, RemoveAddOn
+from .status import Block, EndBlock, SetStatus, Unblock
 
-DEFAULT_ACTIONS: tuple[Action, ...] = (SetStatus(), Block(), Unblock())
+DEFAULT_ACTIONS: tuple[Action, ...] = (
+    AssignPlan(),
+    GiveAddOn(),
+    RemoveAddOn(),
+    ExtendGrant(),
+    KeepGrant(),
+    LapseGrant(),
+    BeginGrant(),
+    EndGrant(),
+    SetStatus(),
+    Block(),
+    Unblock(),
+    EndBlock(),
+    AddNote(),
+    RemoveNote(),
+    Delete(),
+    Restore(),
+    Purge(),
+)
 """The actions of a mount that names none."""
 
-__all__ = ["DEFAULT_ACTIONS", "Action", "Block", "Impact", "SetStatus", "Unblock", "Unit"]
+
+def with_defaults(*actions: Action) -> list[Action]:
+    """Return the default actions with others beside them; one of a default's name replaces it."""
+    own = {action.name: action for action in actions}
+    kept = [own.pop(action.name, action) for action in DEFAULT_ACTIONS]
+    return [*kept, *own.values()]
+
+
+__all__ = [
+    "DEFAULT_ACTIONS",
+    "Action",
+    "AddNote",
+    "AssignPlan",
+    "BeginGrant",
+    "Block",
+    "Delete",
+    "EndBlock",
+    "EndGrant",
+    "ExtendGrant",
+    "GiveAddOn",
+    "GrantAction",
+    "Impact",
+    "KeepGrant",
+    "LapseGrant",
+    "Purge",
+    "RemoveAddOn",
+    "RemoveNote",
+    "Restore",
+    "SetStatus",
+    "Unblock",
+    "Unit",
+    "due_grants",
+    "with_defaults",
+]

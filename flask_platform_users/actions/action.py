@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from wtforms import Form
 
 from ..binding import Mapping as Bound
 from ..directory import Directory
 from ..errors import HookError
 from ..guard import guarded
-from ..results import UserDetails, UserRow
+from ..results import Population, UserDetails, UserRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +23,14 @@ class Impact:
     Attributes:
         what: what it is about: ``WhatsApp channels``.
         count: how many; None where they are not counted.
-        effect: what happens to them.
+        effect: what happens to them; ``moves`` for a value that becomes another one, ``over`` for
+            what is above a limit.
         forbids: True if the action must not be done because of it.
     """
 
     what: str
     count: int | None = None
-    effect: Literal["kept", "removed", "stops"] = "kept"
+    effect: Literal["kept", "removed", "stops", "gained", "moves", "over"] = "kept"
     forbids: bool = False
 
 
@@ -42,12 +44,16 @@ class Unit:
             model instance.
         form: the validated form; None where the action has none.
         directory: reads the same platform in the same transaction.
+        actor_id: by what the history knows the person; None for the system.
+        actor_name: what the history calls them.
     """
 
     actor: Any
     user: UserDetails
     form: Any
     directory: Directory
+    actor_id: str | None = None
+    actor_name: str = ""
 
     @property
     def session(self) -> Any:
@@ -74,13 +80,45 @@ class Unit:
                 mapped.write(self.user.record, status)
             return
         column: Any = mapped.kept_in.column
-        entity = column.parent.entity
-        owner = (
-            self.user.record
-            if isinstance(self.user.record, entity)
-            else self.directory.related(self.user, entity)
-        )
-        setattr(owner, column.key, mapped.kept_in.words[status])
+        setattr(self._row_of(column), column.key, mapped.kept_in.words[status])
+
+    def delete_record(self) -> None:
+        """Delete the user for good, and what the plugin keeps of them beside the history.
+
+        It calls ``PlatformUsers(delete=...)``; without it the row that makes them a user of this
+        platform is deleted with its cascades: their own, or with ``Users(join=...)`` that of the
+        joined model, since a person may belong to other platforms too. Where ``delete=`` leaves
+        the row where it is (to keep it without personal data, say), nobody sees it here any more.
+        """
+        hook, delete = "PlatformUsers(delete=...)", self.mapping.delete
+        try:
+            if delete is None:
+                hook = f"Deleting the {type(self.user.record).__name__}"
+                self.session.delete(self._row_of(self.mapping.users.platform))
+            else:
+                with guarded(self.session, hook):
+                    delete(self.user.record)
+            self.session.flush()
+        except IntegrityError as error:
+            raise HookError(hook, f"broke a rule of the database ({error.orig})"[:500]) from error
+        tables = self.mapping.tables
+        for table in (tables.note, tables.state):
+            self.session.execute(
+                sa.delete(table).where(
+                    table.c.platform_key == self.directory.platform,
+                    table.c.user_key == self.user.key,
+                ),
+                bind_arguments=self.mapping.bind,
+            )
+        if self.directory.among("present").has(self.user.key):
+            self.keep(deleted_at=self.now)
+
+    def _row_of(self, column: Any) -> Any:
+        """Return the row that a mapped column is of: the user's own, or one that was joined."""
+        parent = getattr(column, "parent", None)
+        if parent is None or isinstance(self.user.record, parent.entity):
+            return self.user.record
+        return self.directory.related(self.user, parent.entity)
 
     def keep(self, **values: Any) -> None:
         """Set columns of the user's row in the plugin's own ``state`` table."""
@@ -116,6 +154,10 @@ class Action:
         icon: the meaning of an icon in the page's sprite.
         dangerous: whether it stands apart from the others, and asks in red.
         by_system: whether it is never done by a person, but by the clock.
+        among: whom it is done to: those who are there, or those who were ``"deleted"`` and can
+            still be restored. Nobody else is found, nor offered it.
+        shows_first: whether a filled-in form is shown once more, with the impact of what was
+            chosen, before it is done.
         form: the fields to fill in, a ``wtforms.Form``; a field named ``reason`` goes into the
             history. None for an action that is only confirmed.
         done: the history's sentence: what was done, to ``{user}``, with fields of the form in
@@ -127,6 +169,8 @@ class Action:
     icon: ClassVar[str] = "action"
     dangerous: ClassVar[bool] = False
     by_system: ClassVar[bool] = False
+    among: ClassVar[Population] = "present"
+    shows_first: ClassVar[bool] = False
     form: ClassVar[type[Form] | None] = None
     done: ClassVar[str]
 
@@ -147,8 +191,24 @@ class Action:
         return f"{self.label}: {user.name}?"
 
     def impact(self, unit: Unit) -> Iterable[Impact]:  # noqa: ARG002
-        """Tell what it means before it is done."""
+        """Tell what it means before it is done.
+
+        ``unit.form`` is filled in as far as the person has come, and may not be valid yet.
+        """
         return ()
+
+    def reason(self, unit: Unit) -> str:
+        """Return what the history keeps as the reason: the form's field of that name."""
+        return getattr(getattr(unit.form, "reason", None), "data", None) or ""
+
+    def facts(self, unit: Unit) -> Mapping[str, str]:  # noqa: ARG002
+        """Return, in words, what the action depends on and changes beside status, block and role.
+
+        Read when the form is opened, when it is sent, and after it was done: if the first two
+        differ the action is refused as stale, with both; how the last two differ is recorded. So
+        nothing personal belongs here, and nothing that changes by itself.
+        """
+        return {}
 
     def perform(self, unit: Unit) -> bool | None:
         """Change what has to change, in ``unit.session``, and never commit.

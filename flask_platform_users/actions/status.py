@@ -12,6 +12,7 @@ from ..errors import HookError
 from ..formatting import STATUS_LABELS
 from ..results import UserRow
 from .action import Action, Impact, Unit
+from .forms import ReasonForm, tidy
 
 UNBLOCKED = {"blocked_at": None, "blocked_until": None, "block_reason": None, "status_before": None}
 
@@ -20,7 +21,7 @@ class StatusForm(Form):
     """Which status, and why."""
 
     status = RadioField("Status", validators=[InputRequired("Choose a status.")])
-    reason = StringField("Reason", [Length(max=500)], filters=[lambda text: text and text.strip()])
+    reason = StringField("Reason", [Length(max=500)], filters=[tidy])
 
 
 class SetStatus(Action):
@@ -72,7 +73,7 @@ class BlockForm(Form):
     reason = ReasonField(
         "Reason",
         [DataRequired("Say why."), Length(max=500)],
-        filters=[lambda text: text and text.strip()],
+        filters=[tidy],
         description="The history keeps it, and the user may be told.",
     )
     until = DateTimeLocalField(
@@ -144,19 +145,13 @@ class Block(Action):
         )
 
 
-class UnblockForm(Form):
-    """Why."""
-
-    reason = StringField("Reason", [Length(max=500)], filters=[lambda text: text and text.strip()])
-
-
 class Unblock(Action):
     """End a block; the status from before it comes back."""
 
     name: ClassVar[str] = "unblock"
     label: ClassVar[str] = "Unblock"
     icon: ClassVar[str] = "active"
-    form: ClassVar[type[Form]] = UnblockForm
+    form: ClassVar[type[Form]] = ReasonForm
     done: ClassVar[str] = "unblocked {user}"
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
@@ -181,3 +176,25 @@ class Unblock(Action):
         unit.keep(**UNBLOCKED)
         if before:
             unit.write_status(before)
+
+
+class EndBlock(Action):
+    """Settle a block whose end has come."""
+
+    name: ClassVar[str] = "end_block"
+    label: ClassVar[str] = "End of a block"
+    icon: ClassVar[str] = "active"
+    by_system: ClassVar[bool] = True
+    done: ClassVar[str] = "ended the block of {user}, whose time was over"
+
+    def perform(self, unit: Unit) -> bool | None:
+        """Forget it; where the host still says blocked, the status from before comes back."""
+        kept = unit.kept()
+        until = kept.get("blocked_until")
+        if until is None or until > unit.now:
+            return False
+        unit.keep(**UNBLOCKED)
+        host_says = unit.directory.user(str(unit.user.key)).status
+        if kept["status_before"] and host_says == "blocked":
+            unit.write_status(kept["status_before"])
+        return None

@@ -1,0 +1,109 @@
+"""Delete, restore and purge."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from wtforms import Form, StringField, ValidationError
+from wtforms.validators import DataRequired, Length
+
+from ..formatting import moment
+from ..results import Population, UserRow
+from .action import Action, Impact, Unit
+from .forms import ReasonForm, tidy
+
+
+class DeleteForm(Form):
+    """Why, and the name of the user to be sure that it is this one."""
+
+    reason = StringField("Reason", [DataRequired("Say why."), Length(max=500)], filters=[tidy])
+    confirm = StringField(
+        "Name",
+        [DataRequired("Type the name.")],
+        filters=[tidy],
+        render_kw={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"},
+    )
+    expected: str = ""
+
+    def validate_confirm(self, field: StringField) -> None:
+        """Refuse any other name."""
+        if field.data != self.expected:
+            raise ValidationError(f"This is not “{self.expected}”.")
+
+
+class Delete(Action):
+    """Take a user out of the page and of every count, for good once the grace has passed."""
+
+    name: ClassVar[str] = "delete"
+    label: ClassVar[str] = "Delete"
+    icon: ClassVar[str] = "removed"
+    dangerous: ClassVar[bool] = True
+    form: ClassVar[type[Form]] = DeleteForm
+    done: ClassVar[str] = "deleted {user}"
+
+    def build_form(self, unit: Unit, data: Any = None) -> DeleteForm:
+        """Expect the user's name."""
+        form = DeleteForm(data)
+        form.expected = unit.user.name.strip()
+        form.confirm.label.text = f"Type {form.expected} to confirm"
+        grace = unit.mapping.grace
+        form.confirm.description = (
+            f"They can be restored until {moment(unit.now + grace)}."
+            if grace
+            else "This cannot be undone."
+        )
+        return form
+
+    def question(self, user: UserRow) -> str:
+        """Ask."""
+        return f"Delete {user.name}? They leave this page, and what is theirs goes with them."
+
+    def impact(self, unit: Unit) -> Iterable[Impact]:
+        """Everything that is counted goes with the user."""
+        usage = unit.directory.usage(unit.user)
+        found = [(f"{c.title} channels", unit.user.channels[c.name]) for c in unit.mapping.channels]
+        found += [(c.title, usage[c.name]) for c in unit.mapping.usage]
+        for what, number in found:
+            if number:
+                yield Impact(what=what, count=number, effect="removed")
+
+    def perform(self, unit: Unit) -> None:
+        """Keep when it was done and until when it can be undone; without a grace, do it at once."""
+        if unit.mapping.grace > timedelta():
+            unit.keep(deleted_at=unit.now, purge_at=unit.now + unit.mapping.grace)
+        else:
+            unit.delete_record()
+
+
+class Restore(Action):
+    """Bring a deleted user back as they were."""
+
+    name: ClassVar[str] = "restore"
+    label: ClassVar[str] = "Restore"
+    icon: ClassVar[str] = "restore"
+    among: ClassVar[Population] = "deleted"
+    form: ClassVar[type[Form]] = ReasonForm
+    done: ClassVar[str] = "restored {user}"
+
+    def question(self, user: UserRow) -> str:
+        """Ask."""
+        return f"Restore {user.name}? They come back as they were, with all that is theirs."
+
+    def perform(self, unit: Unit) -> None:
+        """Forget the deletion."""
+        unit.keep(deleted_at=None, purge_at=None)
+
+
+class Purge(Action):
+    """Delete a user for good whose time to be restored has ended."""
+
+    name: ClassVar[str] = "purge"
+    label: ClassVar[str] = "Purge"
+    icon: ClassVar[str] = "removed"
+    by_system: ClassVar[bool] = True
+    among: ClassVar[Population] = "ended"
+    done: ClassVar[str] = "deleted {user} for good"
+
+    def perform(self, unit: Unit) -> None:
+        """Delete the row."""
+        unit.delete_record()

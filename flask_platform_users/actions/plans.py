@@ -1,0 +1,380 @@
+"""Assign a plan, give and remove add-ons, for a while or for good."""
+
+import calendar
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+from wtforms import (
+    DateTimeLocalField,
+    DecimalField,
+    Form,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from ..billing import Money, Offer, Subscription
+from ..binding import Mapping as Bound
+from ..errors import RefusedError
+from ..formatting import money, number
+from ..granting import Granting, changeable, standing
+from ..results import UserRow
+from ..standing import (
+    changed_by,
+    features_of,
+    in_words,
+    limits_of,
+    subscribed,
+    title_of,
+    used_by,
+)
+from .action import Action, Impact, Unit
+
+PERIODS = {
+    "week": "A week",
+    "month": "A month",
+    "half_year": "Six months",
+    "year": "A year",
+    "date": "Until the moment below",
+    "forever": "For good",
+}
+_MONTHS = {"month": 1, "half_year": 6, "year": 12}
+_LATEST = timedelta(days=365 * 20)
+
+
+def period_field(default: str, *, leave_out: str | None = None) -> SelectField:
+    """Return the choice of how long."""
+
+    def choices() -> list[tuple[str, str]]:
+        return [(name, label) for name, label in PERIODS.items() if name != leave_out]
+
+    return SelectField("For how long", [InputRequired()], choices=choices, default=default)
+
+
+def reason_field() -> StringField:
+    """Return the field that says why."""
+    return StringField(
+        "Reason",
+        [InputRequired("Say why."), Length(max=500)],
+        filters=[lambda text: text and text.strip()],
+        description="The history keeps it.",
+    )
+
+
+class Period:
+    """How long, for forms with the fields ``period`` and ``ends``."""
+
+    period: SelectField
+    ends: DateTimeLocalField
+
+    def end(self, start: datetime) -> datetime | None:
+        """Return the moment it ends, None for good."""
+        period = self.period.data
+        if period == "date":
+            return as_moment(self.ends.data)
+        if period == "week":
+            return start + timedelta(weeks=1)
+        return months_after(start, _MONTHS[period]) if period in _MONTHS else None
+
+    def validate_period(self, field: SelectField) -> None:
+        """Ask for the moment where one was announced."""
+        if field.data == "date" and self.ends.data is None:
+            raise ValidationError("Say until when.")
+
+    def refuse_end(self, start: datetime) -> None:
+        """Refuse an announced end that lies before a moment, or too far away to be meant."""
+        end = as_moment(self.ends.data)
+        if self.period.data == "date" and end is not None:
+            if end <= max(start, datetime.now(UTC)):
+                raise ValidationError("Choose a moment after it begins, and still to come.")
+            refuse_beyond(end)
+
+
+class OfferForm(Period, Form):
+    """What, from when, until when, for how much, and why."""
+
+    offer = RadioField("Offer", [InputRequired("Choose one.")])
+    starts = DateTimeLocalField(
+        "From", [Optional()], description="UTC; leave it empty to begin now."
+    )
+    period = period_field("forever")
+    ends = DateTimeLocalField("Until", [Optional()], description="UTC.")
+    price = DecimalField(
+        "Price",
+        [Optional(), NumberRange(min=0, max=Decimal("9999999999"), message="Give an amount.")],
+        places=2,
+        description="Where another than the usual one was agreed on, in the same currency.",
+    )
+    reason = reason_field()
+    note = TextAreaField(
+        "Note", [Length(max=1000)], filters=[lambda text: (text or "").strip()], default=""
+    )
+
+    def validate_starts(self, field: DateTimeLocalField) -> None:
+        """Refuse to begin in the past."""
+        if field.data is not None:
+            if field.data.replace(tzinfo=UTC) <= datetime.now(UTC):
+                raise ValidationError("Choose a moment that is still to come.")
+            refuse_beyond(field.data)
+
+    def validate_ends(self, field: DateTimeLocalField) -> None:  # noqa: ARG002
+        """Refuse an end that lies before the beginning."""
+        self.refuse_end(as_moment(self.starts.data) or datetime.now(UTC))
+
+    def validate_price(self, field: DecimalField) -> None:
+        """Refuse fractions of the smallest coin."""
+        if field.data is not None and field.data != round(field.data, 2):
+            raise ValidationError("Give an amount with at most two decimals.")
+
+
+class _Giving(Action):
+    """What assigning a plan and giving an add-on share."""
+
+    icon: ClassVar[str] = "crown"
+    shows_first: ClassVar[bool] = True
+    form: ClassVar[type[Form]] = OfferForm
+    kind: ClassVar[Literal["plan", "add_on"]]
+    noun: ClassVar[str]
+
+    def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
+        """Wherever the host's billing can be changed by hand."""
+        return mapping.by_hand is not None
+
+    def refusal(self, unit: Unit) -> str | None:
+        """What a payment provider manages is not touched."""
+        return changeable(unit)
+
+    def build_form(self, unit: Unit, data: Any = None) -> OfferForm:
+        """Offer what this platform sells."""
+        form = OfferForm(data)
+        form.offer.label.text = self.noun
+        form.offer.choices = [(o.key, _label(o)) for o in offers(unit, self.kind)]
+        return form
+
+    def impact(self, unit: Unit) -> Iterable[Impact]:
+        """Tell what is gained and lost by what was chosen."""
+        offer = self.chosen(unit)
+        if offer is None:
+            return ()
+        before = standing(unit).subscription
+        return difference(unit, before, self.after(before, offer))
+
+    def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
+        """Return what the user has then."""
+        raise NotImplementedError
+
+    def chosen(self, unit: Unit) -> Offer | None:
+        """Return the offer that was chosen, None as long as none was."""
+        found = (o for o in offers(unit, self.kind) if o.key == unit.form.offer.data)
+        return next(found, None)
+
+    def facts(self, unit: Unit) -> Mapping[str, str]:
+        """Tell plan and add-ons."""
+        return in_words(standing(unit))
+
+    def perform(self, unit: Unit) -> None:
+        """Note it, and write it to the host's tables if it begins now."""
+        form, offer = unit.form, self.chosen(unit)
+        assert offer is not None  # noqa: S101  (the form refused anything else)
+        price = None
+        if form.price.data is not None:
+            if offer.price is None:
+                raise RefusedError(f"{offer.name} has no price, so there is none to replace.")
+            price = Money(form.price.data, offer.price.currency)
+        granting = Granting(unit)
+        starts = as_moment(form.starts.data) or granting.now
+        kept = granting.add(
+            kind=self.kind,
+            offer_key=offer.key,
+            offer_name=offer.name,
+            starts=starts,
+            ends=form.end(starts),
+            price=price,
+            reason=form.reason.data,
+            note=form.note.data,
+        )
+        if not kept:
+            raise RefusedError(f"{unit.user.name} has {offer.name} already.")
+
+
+class AssignPlan(_Giving):
+    """Give a plan in place of the present one."""
+
+    name: ClassVar[str] = "assign_plan"
+    label: ClassVar[str] = "Assign plan"
+    done: ClassVar[str] = "assigned a plan to {user}"
+    kind: ClassVar[Literal["plan", "add_on"]] = "plan"
+    noun: ClassVar[str] = "Plan"
+
+    def question(self, user: UserRow) -> str:
+        """Ask for the plan."""
+        return f"Which plan should {user.name} have? After its end the plan before it comes back."
+
+    def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
+        """Put the plan in place of the other; add-ons stay."""
+        return subscribed(offer, () if before is None else before.add_ons)
+
+
+class GiveAddOn(_Giving):
+    """Give one of an add-on."""
+
+    name: ClassVar[str] = "give_add_on"
+    label: ClassVar[str] = "Give add-on"
+    icon: ClassVar[str] = "add_on"
+    done: ClassVar[str] = "gave an add-on to {user}"
+    kind: ClassVar[Literal["plan", "add_on"]] = "add_on"
+    noun: ClassVar[str] = "Add-on"
+
+    def question(self, user: UserRow) -> str:
+        """Ask for the add-on."""
+        return f"Which add-on should {user.name} have? After its end it is taken back."
+
+    def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
+        """Count one more."""
+        return None if before is None else changed_by(before, offer, 1)
+
+    def refusal(self, unit: Unit) -> str | None:
+        """Without a subscription there is nothing to add to."""
+        refused = super().refusal(unit)
+        if refused is None and standing(unit).subscription is None:
+            return f"{unit.user.name} has no subscription to add to; assign a plan first."
+        return refused
+
+
+class RemovalForm(Form):
+    """Which add-on, and why."""
+
+    offer = RadioField("Add-on", [InputRequired("Choose one.")])
+    reason = reason_field()
+
+
+class RemoveAddOn(Action):
+    """Take one of an add-on away, however the user came by it."""
+
+    name: ClassVar[str] = "remove_add_on"
+    label: ClassVar[str] = "Remove add-on"
+    icon: ClassVar[str] = "add_on_removed"
+    shows_first: ClassVar[bool] = True
+    form: ClassVar[type[Form]] = RemovalForm
+    done: ClassVar[str] = "removed an add-on from {user}"
+
+    def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
+        """Wherever the host's billing can be changed by hand."""
+        return mapping.by_hand is not None
+
+    def refusal(self, unit: Unit) -> str | None:
+        """There has to be one."""
+        refused = changeable(unit)
+        subscription = standing(unit).subscription if refused is None else None
+        if refused is None and not (subscription and subscription.add_ons):
+            return f"{unit.user.name} has no add-on."
+        return refused
+
+    def build_form(self, unit: Unit, data: Any = None) -> RemovalForm:
+        """Offer what the user has."""
+        form = RemovalForm(data)
+        subscription = standing(unit).subscription
+        form.offer.choices = [
+            (a.key, a.name if a.quantity == 1 else f"{a.name} × {a.quantity}")
+            for a in (subscription.add_ons if subscription else ())
+        ]
+        return form
+
+    def question(self, user: UserRow) -> str:
+        """Ask for the add-on."""
+        return f"Which add-on should be removed from {user.name}? One of it goes, at once."
+
+    def impact(self, unit: Unit) -> Iterable[Impact]:
+        """Tell what is lost."""
+        before = standing(unit).subscription
+        for offer in offers(unit, "add_on"):
+            if before is not None and offer.key == unit.form.offer.data:
+                yield from difference(unit, before, changed_by(before, offer, -1))
+
+    def facts(self, unit: Unit) -> Mapping[str, str]:
+        """Tell plan and add-ons."""
+        return in_words(standing(unit))
+
+    def perform(self, unit: Unit) -> None:
+        """Take back what was given by hand, else what the user has beside it."""
+        Granting(unit).remove(unit.form.offer.data)
+
+
+def offers(unit: Unit, kind: str) -> list[Offer]:
+    """Return what the platform sells of a kind."""
+    billing = unit.mapping.by_hand
+    return [
+        offer
+        for offer in (billing.offers(unit.directory.platform) if billing else ())
+        if offer.kind == kind
+    ]
+
+
+def difference(
+    unit: Unit, before: Subscription | None, after: Subscription | None
+) -> Iterator[Impact]:
+    """Tell one subscription from another: the plan, features, limits, and what is over them."""
+    was, will = ("none" if s is None else s.plan for s in (before, after))
+    if was != will:
+        yield Impact(what=f"Plan: {was} → {will}", effect="moves")
+    had, has = features_of(before), features_of(after)
+    for feature in has:
+        if feature not in had:
+            yield Impact(what=feature, effect="gained")
+    for feature in had:
+        if feature not in has:
+            yield Impact(what=feature, effect="removed")
+    bought, kept = _quantities(before), _quantities(after)
+    for name in dict.fromkeys((*bought, *kept)):
+        more = kept[name] - bought[name]
+        if more:
+            yield Impact(what=name, count=abs(more), effect="gained" if more > 0 else "removed")
+    old, new = limits_of(before), limits_of(after)
+    used = used_by(unit.user, unit.directory.usage(unit.user))
+    for name in dict.fromkeys((*old, *new)):
+        title, limit = title_of(unit.mapping, name), new.get(name)
+        if before is None or name not in old or old[name] != limit:
+            earlier = "" if name not in old else f"{_limit(old[name])} → "
+            yield Impact(what=f"{title}: {earlier}{_limit(limit)}", effect="moves")
+        if limit is not None and used.get(name, 0) > limit:
+            yield Impact(what=f"{title}: {number(used[name])} of {number(limit)}", effect="over")
+
+
+def _quantities(subscription: Subscription | None) -> Counter[str]:
+    add_ons = () if subscription is None else subscription.add_ons
+    return Counter({add_on.name: add_on.quantity for add_on in add_ons})
+
+
+def as_moment(value: datetime | None) -> datetime | None:
+    """Return what was typed as a moment in UTC."""
+    return None if value is None else value.replace(tzinfo=UTC)
+
+
+def months_after(start: datetime, months: int) -> datetime:
+    """Return the same day some months later, or the last day of a shorter month."""
+    years, month = divmod(start.month - 1 + months, 12)
+    year, month = start.year + years, month + 1
+    return start.replace(
+        year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1])
+    )
+
+
+def refuse_beyond(moment: datetime) -> None:
+    """Refuse what is too far away to be meant."""
+    if moment.replace(tzinfo=UTC) > datetime.now(UTC) + _LATEST:
+        raise ValidationError("Choose a moment within twenty years.")
+
+
+def _label(offer: Offer) -> str:
+    price = f", {money(offer.price)}" if offer.price else ""
+    return f"{offer.name}{price}{f' a {offer.interval}' if offer.interval and price else ''}"
+
+
+def _limit(value: int | None) -> str:
+    return "unlimited" if value is None else number(value)

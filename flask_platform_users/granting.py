@@ -1,0 +1,191 @@
+"""Writes to the host's tables what was given by hand, inside the transaction of an action."""
+
+from datetime import datetime
+from typing import Any
+
+from .actions.action import Unit
+from .billing import ManualBilling, Subscription
+from .errors import HookError, RefusedError
+from .grants import ENDED, GIVEN, SCHEDULED, Before, Grant, Grants
+from .guard import guarded
+from .standing import Standing, is_gone, plan_wanted, standing_of
+
+
+class Granting:
+    """What is given to one user.
+
+    Raises:
+        HookError: the host has no billing that can be changed by hand.
+    """
+
+    def __init__(self, unit: Unit) -> None:
+        if unit.mapping.by_hand is None:
+            raise HookError("PlatformUsers(billing=...)", "is no ManualBilling")
+        self.billing: ManualBilling = unit.mapping.by_hand
+        self.unit = unit
+        self.now = unit.now
+        self.grants = Grants(unit.directory)
+
+    def add(self, **values: Any) -> bool:
+        """Give something; it is written to the host's tables if it has begun.
+
+        Returns:
+            False where the host could not give it, because the user has it and can have only one.
+        """
+        self.settle()
+        known = {grant.id for grant in self._unsettled()}
+        unit = self.unit
+        self.grants.add(
+            user_key=unit.user.key,
+            actor=unit.actor_id,
+            actor_name=unit.actor_name,
+            before=None,
+            state=SCHEDULED,
+            **values,
+        )
+        for grant in self._unsettled():
+            if grant.id not in known and grant.starts <= self.now:
+                self.begin(grant)
+        return any(grant.id not in known for grant in self._unsettled())
+
+    def settle(self) -> None:
+        """Bring the host's tables to what the clock says."""
+        for grant in self.due():
+            self.begin(grant) if grant.state == SCHEDULED else self.end(grant)
+
+    def due(self) -> list[Grant]:
+        """Return what the clock has overtaken: what has begun, then what has ended."""
+        found = [grant for grant in self._unsettled() if grant.is_due(self.now)]
+        return sorted(found, key=lambda grant: grant.state == GIVEN)
+
+    def begin(self, grant: Grant) -> None:
+        """Write a grant that has begun. What ended before it was written is only noted."""
+        if grant.is_over(self.now) or self._is_managed():
+            self.grants.change(grant, state=ENDED)
+        elif grant.kind == "add_on":
+            self.grants.change(grant, state=GIVEN if self._give(grant) else ENDED)
+        else:
+            base = self._base()
+            self._write_plan()
+            self.grants.change(grant, state=GIVEN, before=base)
+
+    def end(self, grant: Grant) -> None:
+        """Take a grant back that has ended."""
+        if grant.state == GIVEN and not self._is_managed():
+            if grant.kind == "add_on":
+                self._take(grant.offer_key)
+            else:
+                self._write_plan()
+        self.grants.change(grant, state=ENDED)
+
+    def stop(self, grant: Grant) -> None:
+        """End a grant now."""
+        self.grants.change(grant, ends=self.now)
+        for changed in self._unsettled():
+            if changed.id == grant.id:
+                self.end(changed)
+
+    def remove(self, add_on: str) -> None:
+        """Take one of an add-on away: what was given by hand, else what the user has beside it."""
+        self.settle()
+        given = [
+            grant
+            for grant in self._unsettled()
+            if (grant.kind, grant.offer_key, grant.state) == ("add_on", add_on, GIVEN)
+        ]
+        if given:
+            self.stop(given[-1])
+        else:
+            self._take(add_on)
+
+    def move_end(self, grant: Grant, ends: datetime | None) -> None:
+        """Let a grant end at another moment, or not at all."""
+        self.grants.change(grant, ends=ends)
+        given = [g for g in self._unsettled() if g.kind == "plan" and g.state == GIVEN]
+        if given and given[-1].id == grant.id and not self._is_managed():
+            self._assign(given[-1])
+
+    def _unsettled(self) -> list[Grant]:
+        return self.grants.of(self.unit.user.key)
+
+    def _is_managed(self) -> bool:
+        with guarded(self.unit.session, "Billing.managed"):
+            return self.billing.managed(self.unit.user.record)
+
+    def _written(self) -> Subscription | None:
+        with guarded(self.unit.session, "Billing.subscription"):
+            return self.billing.subscription(self.unit.user.record)
+
+    def _base(self) -> Before:
+        """Return what was there before all plans that were given; forget those that are gone."""
+        written = self._written()
+        given = [g for g in self._unsettled() if g.kind == "plan" and g.state == GIVEN]
+        if given and is_gone(given[-1], written, self.now):
+            for grant in given:
+                self.grants.change(grant, state=ENDED)
+            given = []
+        return (given[0].before if given else None) or Before.of(written)
+
+    def _write_plan(self) -> None:
+        wanted = plan_wanted(self._written(), self._unsettled(), self.now)
+        if isinstance(wanted, Grant):
+            base = self._base()
+            self._assign(wanted)
+            self.grants.change(wanted, state=GIVEN, before=base)
+        elif wanted is not None:
+            with guarded(self.unit.session, "Billing.assign"):
+                self.billing.assign(
+                    self.unit.user.record,
+                    wanted.plan_key,
+                    renews=wanted.renews,
+                    ends=wanted.ends,
+                )
+                self.unit.session.flush()
+
+    def _assign(self, grant: Grant) -> None:
+        with guarded(self.unit.session, "Billing.assign"):
+            self.billing.assign(
+                self.unit.user.record, grant.offer_key, price=grant.price, ends=grant.ends
+            )
+            self.unit.session.flush()
+
+    def _give(self, grant: Grant) -> bool:
+        """Say whether the user has one more now."""
+        before = self._quantity(grant)
+        try:
+            with guarded(self.unit.session, "Billing.give"):
+                self.billing.give(self.unit.user.record, grant.offer_key)
+                self.unit.session.flush()
+        except RefusedError:
+            return False
+        return self._quantity(grant) > before
+
+    def _take(self, add_on: str) -> None:
+        with guarded(self.unit.session, "Billing.take"):
+            self.billing.take(self.unit.user.record, add_on)
+            self.unit.session.flush()
+
+    def _quantity(self, grant: Grant) -> int:
+        written = self._written()
+        add_ons = () if written is None else written.add_ons
+        return sum(add_on.quantity for add_on in add_ons if add_on.key == grant.offer_key)
+
+
+def standing(unit: Unit) -> Standing:
+    """Return what the user has, as an action sees it."""
+    with guarded(unit.session, "Billing.subscription"):
+        return standing_of(unit.directory, unit.user)
+
+
+def changeable(unit: Unit) -> str | None:
+    """Return the sentence that says why a user's subscription is not to be changed, if it is so."""
+    billing = unit.mapping.by_hand
+    if billing is None:
+        return "This product's billing cannot be changed by hand."
+    with guarded(unit.session, "Billing.managed"):
+        if billing.managed(unit.user.record):
+            return (
+                f"A payment provider manages the subscription of {unit.user.name}; it is changed "
+                "there."
+            )
+    return None

@@ -1,0 +1,218 @@
+"""The plugin's own record of plans and add-ons that were given by hand."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from .billing import Money, Subscription
+from .directory import Directory
+
+SCHEDULED, GIVEN, ENDED = "scheduled", "given", "ended"
+"""Not written to the host's tables yet; written; taken back, or overtaken by somebody else."""
+
+PER_PAGE = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """The subscription that a plan was given in place of; without a key there was none."""
+
+    plan_key: str | None = None
+    plan: str = ""
+    renews: datetime | None = None
+    ends: datetime | None = None
+
+    @classmethod
+    def of(cls, subscription: Subscription | None) -> "Before":
+        """Note what comes back later."""
+        if subscription is None:
+            return cls()
+        return cls(
+            plan_key=subscription.plan_key,
+            plan=subscription.plan,
+            renews=subscription.renews,
+            ends=subscription.ends,
+        )
+
+    def dump(self) -> str:
+        """Return it as text."""
+        return json.dumps(asdict(self), default=datetime.isoformat)
+
+    @classmethod
+    def load(cls, text: str) -> "Before":
+        """Return what ``dump`` wrote."""
+        found = json.loads(text)
+        moments = {
+            name: found[name] and datetime.fromisoformat(found[name]) for name in ("renews", "ends")
+        }
+        return cls(**found | moments)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """A plan or an add-on given by hand.
+
+    Attributes:
+        offer_key: the offer's key in the host's catalogue.
+        offer_name: what it was called when it was given.
+        starts: when it begins, in UTC.
+        ends: when it ends by itself, in UTC; None for good.
+        price: what was agreed on instead of the offer's own price.
+        before: what a plan was given in place of; None as long as it is not written.
+        actor: by what the history knows the person who gave it.
+        actor_name: what they were called.
+        state: ``SCHEDULED``, ``GIVEN`` or ``ENDED``.
+    """
+
+    id: str
+    user_key: Any
+    kind: Literal["plan", "add_on"]
+    offer_key: str
+    offer_name: str
+    starts: datetime
+    ends: datetime | None
+    price: Money | None
+    reason: str
+    note: str
+    before: Before | None
+    actor: str | None
+    actor_name: str
+    state: str
+
+    def is_live(self, now: datetime) -> bool:
+        """Say whether it is in force by the clock."""
+        return self.starts <= now and not self.is_over(now)
+
+    def is_over(self, now: datetime) -> bool:
+        """Say whether its end has come."""
+        return self.ends is not None and self.ends <= now
+
+    def is_due(self, now: datetime) -> bool:
+        """Say whether the host's tables do not say yet what the clock says."""
+        return self.is_over(now) or (self.state == SCHEDULED and self.starts <= now)
+
+
+class Grants:
+    """Reads and writes the grants of one platform."""
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        self.table = directory.mapping.tables.grant
+
+    def of(self, user_key: Any) -> list[Grant]:
+        """Return what was given to a user and has not been taken back, by its start."""
+        grant = self.table.c
+        statement = self._unsettled().where(grant.user_key == user_key)
+        return [_grant(row) for row in self._execute(statement.order_by(grant.starts, grant.id))]
+
+    def page(self, after: str | None = None) -> list[Grant]:
+        """Return a page of what is in force or to come, by its end, what stays for good last.
+
+        Args:
+            after: the id of the last grant of the page before.
+
+        Returns:
+            one more than ``PER_PAGE`` where there is another page.
+        """
+        grant = self.table.c
+        statement = self._unsettled().where(
+            grant.ends.is_(None) | (grant.ends > self.directory.now())
+        )
+        if after is not None:
+            last = self._execute(
+                sa.select(grant.ends).where(
+                    grant.platform_key == self.directory.platform, grant.id == after
+                )
+            ).first()
+            if last is None:
+                return []
+            beyond: Any = grant.ends.is_(None) & (grant.id > after)
+            if last.ends is not None:
+                beyond = sa.or_(
+                    grant.ends.is_(None),
+                    grant.ends > last.ends,
+                    (grant.ends == last.ends) & (grant.id > after),
+                )
+            statement = statement.where(beyond)
+        order = (sa.case((grant.ends.is_(None), 1), else_=0), grant.ends, grant.id)
+        return [
+            _grant(row) for row in self._execute(statement.order_by(*order).limit(PER_PAGE + 1))
+        ]
+
+    def add(self, **values: Any) -> None:
+        """Note what was given. Takes the fields of ``Grant`` without its id."""
+        self._execute(
+            sa.insert(self.table).values(
+                platform_key=self.directory.platform, id=uuid.uuid4().hex, **_columns(values)
+            )
+        )
+
+    def change(self, grant: Grant, **values: Any) -> None:
+        """Note that something of a grant changed."""
+        mine = self.table.c
+        self._execute(
+            sa.update(self.table)
+            .where(mine.platform_key == self.directory.platform, mine.id == grant.id)
+            .values(**_columns(values))
+        )
+
+    def _unsettled(self) -> sa.Select[Any]:
+        grant = self.table.c
+        return sa.select(self.table).where(
+            grant.platform_key == self.directory.platform, grant.state.in_((SCHEDULED, GIVEN))
+        )
+
+    def _execute(self, statement: Any) -> Any:
+        with self.directory.session.no_autoflush:
+            return self.directory.session.execute(
+                statement, bind_arguments=self.directory.mapping.bind
+            )
+
+
+def due(table: sa.Table, now: datetime) -> sa.Select[Any]:
+    """Return what asks for the grants of all platforms that the clock has overtaken."""
+    grant = table.c
+    unsettled = grant.state.in_((SCHEDULED, GIVEN))
+    begun = (grant.state == SCHEDULED) & (grant.starts <= now)
+    return (
+        sa.select(table)
+        .where(unsettled, begun | (grant.ends <= now))
+        .order_by(grant.platform_key, grant.user_key, grant.starts, grant.id)
+    )
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    columns = dict(values)
+    if "price" in columns:
+        price = columns["price"]
+        columns |= {
+            "price": None if price is None else price.amount,
+            "currency": None if price is None else price.currency,
+        }
+    if columns.get("before") is not None:
+        columns["before"] = columns["before"].dump()
+    return columns
+
+
+def _grant(row: Any) -> Grant:
+    return Grant(
+        id=row.id,
+        user_key=row.user_key,
+        kind=row.kind,
+        offer_key=row.offer_key,
+        offer_name=row.offer_name,
+        starts=row.starts,
+        ends=row.ends,
+        price=None if row.price is None else Money(row.price, row.currency),
+        reason=row.reason,
+        note=row.note,
+        before=None if row.before is None else Before.load(row.before),
+        actor=row.actor,
+        actor_name=row.actor_name,
+        state=row.state,
+    )
