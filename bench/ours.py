@@ -84,12 +84,22 @@ def parts(pages_deep: int) -> Iterator[dict[str, Callable[[], object]]]:
         directory = platform_users.directory(PLATFORM_ID)
         newest = directory.sorts(directory.summary().total)["created"]
 
+        def alone(read: Callable[[], object]) -> Callable[[], object]:
+            """End the transaction after each read, as the end of a request does."""
+
+            def run() -> object:
+                found = read()
+                platform_users.db.session.rollback()
+                return found
+
+            return run
+
         def page(**query: Any) -> Callable[[], object]:
             asked = ListQuery(descending=True, per_page=PER_PAGE, **query)
-            return partial(directory.page, asked, newest)
+            return alone(partial(directory.page, asked, newest))
 
         yield {
-            "cards: `directory.summary()`": directory.summary,
+            "cards: `directory.summary()`": alone(directory.summary),
             "table: `directory.page()`, first page": page(),
             "table, deep page": page(cursor=_deep_cursor(pages_deep)),
             "table, search, common term": page(search=Case.COMMON.term),

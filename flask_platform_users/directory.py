@@ -91,14 +91,24 @@ class Directory:
         """Count users by status and channels by kind. One statement."""
         mapping = self.mapping
         counters = [count for count in mapping.channels if is_counter(mapping.users, count)]
-        parts = [
+        sums = [sa.func.sum(c.column).label(f"channel_{c.name}") for c in counters]
+        # Grouped first, so that a user's status is worked out once, and not for each of the cards.
+        by_status = (
             self._users(
-                sa.func.count().label("total"),
+                mapping.status.label("current_status"), sa.func.count().label("number"), *sums
+            )
+            .group_by("current_status")
+            .subquery()
+        )
+        number = by_status.c.number
+        parts: list[sa.Select[Any]] = [
+            sa.select(
+                sa.func.sum(number).label("total"),
                 *(
-                    sa.func.count(sa.case((mapping.has_status(status), 1))).label(status)
-                    for status in mapping.statuses
+                    sa.func.sum(sa.case((by_status.c.current_status == name, number))).label(name)
+                    for name in mapping.statuses
                 ),
-                *(sa.func.sum(count.column).label(f"channel_{count.name}") for count in counters),
+                *(sa.func.sum(by_status.c[column.name]).label(column.name) for column in sums),
             )
         ]
         groups = defaultdict(list)
@@ -114,13 +124,14 @@ class Directory:
             source = source.join(other, other.c.one == first.c.one)
         columns = [c for part in (first, *others) for c in part.c if c.name != "one"]
         row = self._execute(sa.select(*columns).select_from(source)).one()._mapping
+        found = {name: int(value or 0) for name, value in row.items()}
         return Summary(
-            total=row["total"],
-            active=row["active"],
-            inactive=row["inactive"] + row["blocked"],
-            blocked=row["blocked"],
-            pending=row.get("pending", 0),
-            channels={c.name: int(row[f"channel_{c.name}"] or 0) for c in mapping.channels},
+            total=found["total"],
+            active=found["active"],
+            inactive=found["inactive"] + found["blocked"],
+            blocked=found["blocked"],
+            pending=found.get("pending", 0),
+            channels={c.name: found[f"channel_{c.name}"] for c in mapping.channels},
         )
 
     def sorts(self, total: int) -> dict[str, Sort]:
