@@ -92,7 +92,13 @@ class Mapping:
         """Say when a user is one of a population."""
         state = self.tables.state.c
         if population == "present":
-            return state.deleted_at.is_(None)
+            # Not by the joined row's NULL: of how many rows have one PostgreSQL guesses badly.
+            gone = self.tables.state.alias()
+            return ~sa.exists().where(
+                gone.c.platform_key == self.users.platform,
+                gone.c.user_key == self.key,
+                gone.c.deleted_at.is_not(None),
+            )
         return state.purge_at > NOW if population == "deleted" else state.purge_at <= NOW
 
     @functools.cached_property
