@@ -6,6 +6,7 @@ from wtforms import Form, IntegerField, StringField
 from wtforms.validators import DataRequired, Length, NumberRange
 
 from flask_platform_users import Action, Unit
+from flask_platform_users.formatting import day
 from flask_platform_users.results import UserRow
 
 from .plans import subscription_of
@@ -41,6 +42,11 @@ class ExtendTrial(Action):
         if held is None or held.ends_at is None:
             return f"{unit.user.name} has no subscription that ends."
         return None
+
+    def facts(self, unit: Unit) -> dict[str, str]:
+        """Name the end, so that the history tells it before and after."""
+        held = subscription_of(unit.user.key)
+        return {"Trial ends": day(held.ends_at)} if held and held.ends_at else {}
 
     def perform(self, unit: Unit) -> None:
         """Move it."""

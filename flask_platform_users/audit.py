@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, scoped_session
 
 from .models import Tables
@@ -115,10 +116,18 @@ class Chain:
         It has to be the transaction's first statement: SQLite takes its write lock by it, and
         MariaDB takes its snapshot after it.
         """
+        if not self._lock_head():
+            first = sa.insert(self.tables.head).values(platform_key=self.platform, seq=0, mac=START)
+            try:
+                with self.session.begin_nested():
+                    self._execute(first)
+            except IntegrityError:  # the platform's first two events at the same moment
+                self._lock_head()
+
+    def _lock_head(self) -> bool:
         head = self.tables.head
         mine = head.c.platform_key == self.platform
-        if self._execute(sa.update(head).where(mine).values(seq=head.c.seq)).rowcount == 0:
-            self._execute(sa.insert(head).values(platform_key=self.platform, seq=0, mac=START))
+        return bool(self._execute(sa.update(head).where(mine).values(seq=head.c.seq)).rowcount)
 
     def append(self, entry: Entry, at: datetime) -> int:
         """Record an entry, and return its number. The platform has to be locked."""

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import ObjectDeletedError
 
 from .actions.action import Action, Impact, Unit
@@ -247,11 +247,7 @@ class Pipeline:
                 sa.text("SET LOCAL lock_timeout = '10s'"),
                 bind_arguments=self.directory.mapping.bind,
             )
-        try:
-            self.chain.lock()
-        except IntegrityError:  # the platform's first two actions at the same moment
-            self.session.rollback()
-            self.chain.lock()
+        self.chain.lock()
 
     def _load(self, action: Action, key: str, *, lock: bool = False) -> Unit:
         """Read the actor's rights and the user again, now that nobody else changes them."""

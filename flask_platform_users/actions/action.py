@@ -102,7 +102,7 @@ class Unit:
         except IntegrityError as error:
             raise HookError(hook, f"broke a rule of the database ({error.orig})"[:500]) from error
         tables = self.mapping.tables
-        for table in (tables.note, tables.state):
+        for table in (tables.note, tables.grant, tables.state):
             self.session.execute(
                 sa.delete(table).where(
                     table.c.platform_key == self.directory.platform,

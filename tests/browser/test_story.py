@@ -108,3 +108,38 @@ def test_a_phone_shows_every_field_of_a_row(visit: Visit) -> None:
     row = page.get_by_role("row").nth(1)
     for field in ("No", "Phone", "Channels", "Role", "Status", "Last login", "Created", "Actions"):
         expect(row.locator(f"[data-label='{field}']")).to_be_visible()
+
+
+@pytest.mark.parametrize("visit", WITHOUT_SCRIPT, indirect=True)
+def test_an_owner_blocks_and_unblocks_from_the_row_menu_without_javascript(visit: Visit) -> None:
+    visit.open("/?q=user@acme")
+    page = visit.page
+    page.locator("summary", has_text="Actions on Mira Castellanos").click()
+    page.locator(".pu-menu").get_by_role("link", name="Block").click()
+    page.get_by_label("Reason").fill("Under review")
+    page.get_by_role("button", name="Block").click()
+    expect(page.get_by_role("status")).to_contain_text("blocked Mira Castellanos.")
+    expect(page.locator(".pu-notice")).to_have_text("Blocked: Under review")
+    page.get_by_role("navigation", name="Actions").get_by_role("link", name="Unblock").click()
+    page.get_by_role("button", name="Unblock").click()
+    expect(page.locator(".pu-who .pu-status")).to_have_text("Active")
+    page.get_by_role("link", name="All that was done").click()
+    told = page.locator(".pu-event-what")
+    expect(told.nth(0)).to_contain_text("unblocked Mira Castellanos.")
+    expect(told.nth(1)).to_contain_text("blocked Mira Castellanos.")
+
+
+@pytest.mark.parametrize("visit", WITHOUT_SCRIPT, indirect=True)
+def test_an_owner_deletes_and_restores_without_javascript(visit: Visit) -> None:
+    visit.open("/id/20")
+    page = visit.page
+    name = page.get_by_role("heading", level=1).inner_text()
+    page.get_by_role("navigation", name="Actions").get_by_role("link", name="Delete").click()
+    page.get_by_label("Reason").fill("asked for it")
+    page.get_by_label(f"Type {name} to confirm").fill(name)
+    page.get_by_role("button", name="Delete").click()
+    visit.open("/?status=deleted")
+    page.get_by_role("rowheader").get_by_role("link", name=name).click()
+    page.get_by_role("link", name="Restore").click()
+    page.get_by_role("button", name="Restore").click()
+    expect(page.locator(".pu-who .pu-status")).not_to_have_text("Deleted")
