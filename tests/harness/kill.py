@@ -23,7 +23,16 @@ from flask import Flask
 from werkzeug.datastructures import MultiDict
 
 from example_app import create_app
-from example_app.models import OutgoingMail, Plan, Platform, Subscription, User, db
+from example_app.models import (
+    AddOn,
+    OutgoingMail,
+    Plan,
+    Platform,
+    Subscription,
+    SubscriptionAddOn,
+    User,
+    db,
+)
 from flask_platform_users.audit import Chain
 from flask_platform_users.history import History, HistoryQuery
 from flask_platform_users.pipeline import Order, Pipeline
@@ -64,13 +73,21 @@ def main(url: str) -> int:
     return sum(c.unrecorded + c.untrue + c.broken_chains for c in counts.values())
 
 
+GIFT = {"offer": "2", "period": "week", "reason": "killed"}
 FORMS: dict[str, dict[str, str]] = {
     "set_status": {"status": "inactive"},
     "block": {"reason": "killed"},
     "unblock": {},
+    "delete": {"reason": "killed", "confirm": "user{key}"},
+    "restore": {},
+    "assign_plan": GIFT,
+    "give_add_on": GIFT,
+    "add_note": {"text": "killed"},
     "send_onboarding_email": {},
     "extend_trial": {"days": "7", "reason": "killed"},
 }
+BEFORE = {"unblock": "block", "restore": "delete"}
+"""What has to be done to a user before an action can be."""
 
 
 def fill() -> None:
@@ -78,9 +95,12 @@ def fill() -> None:
     db.session.add(Platform(id=1, slug="acme", name="Acme", color="#123456", logo="acme.svg"))
     db.session.flush()
     db.session.add(user(OWNER, role="owner"))
-    db.session.add(
-        Plan(id=1, platform_id=1, name="Plan", price=1, currency="EUR", interval="month")
-    )
+    for key in (1, 2):
+        price: dict[str, Any] = {"price": key, "currency": "EUR"}
+        db.session.add(
+            Plan(id=key, platform_id=1, name=f"Plan {key}", interval="month", features=[], **price)
+        )
+        db.session.add(AddOn(id=key, platform_id=1, name=f"Add-on {key}", **price))
     db.session.commit()
 
 
@@ -124,8 +144,8 @@ def prepare(app: Flask, name: str) -> int:
         db.session.flush()
         db.session.add(Subscription(user_id=key, plan_id=1, ends_at=BUILT))
         db.session.commit()
-    if name == "unblock":
-        run(app, "block", key, {"reason": "to be unblocked"})
+    if name in BEFORE:
+        run(app, BEFORE[name], key, FORMS[BEFORE[name]])
     return key
 
 
@@ -140,7 +160,8 @@ def run(app: Flask, name: str, key: int, data: dict[str, str]) -> None:
             db.session.get(User, OWNER),
             Settings.of(app).keys(app),
         )
-        pipeline.run(Order(action=action, key=str(key), data=MultiDict(data)))
+        typed = MultiDict({field: value.format(key=key) for field, value in data.items()})
+        pipeline.run(Order(action=action, key=str(key), data=typed))
 
 
 def killed(app: Flask, work: Callable[[], None], point: int) -> bool:
@@ -177,13 +198,18 @@ def killed(app: Flask, work: Callable[[], None], point: int) -> bool:
 def state(app: Flask, key: int) -> Any:
     """Return all that the actions could have changed."""
     with app.app_context():
-        extension = app.extensions["platform_users"]["platform_users"]
-        seen = extension.directory(1).user(str(key))
-        mails = db.session.scalar(
-            sa.select(sa.func.count()).select_from(OutgoingMail).where(OutgoingMail.user_id == key)
-        )
-        ends = db.session.scalar(sa.select(Subscription.ends_at).where(Subscription.user_id == key))
-        return seen.record.status, seen.status, seen.block_reason, mails, ends
+        tables = app.extensions["platform_users"]["platform_users"].mapping.tables
+        held = sa.select(Subscription.plan_id, Subscription.ends_at, SubscriptionAddOn.add_on_id)
+        questions = [
+            sa.select(User.status).where(User.id == key),
+            sa.select(OutgoingMail.template).where(OutgoingMail.user_id == key),
+            held.outerjoin(Subscription.add_ons).where(Subscription.user_id == key),
+            *(
+                sa.select(table).where(table.c.user_key == key)
+                for table in (tables.state, tables.note, tables.grant)
+            ),
+        ]
+        return [db.session.execute(question).all() for question in questions]
 
 
 def told(app: Flask, key: int) -> list[str]:
