@@ -19,7 +19,7 @@ from .errors import NotFoundError
 from .inspection import clause, is_counter, parse_key, python_type, target_of
 from .mapping import Count, Many, Predicate
 from .models import as_utc
-from .paging import Cursor
+from .paging import Cursor, beyond, keyset_order
 from .results import Note, Page, Population, Summary, UserDetails, UserRow
 
 BOUNDED = 10_000
@@ -174,7 +174,7 @@ class Directory:
         statement = (
             people._users(*self._fields(), place.c.value.label("sorted_by"))
             .join(place, place.c.key == self.mapping.key)
-            .order_by(place.c.part, *_order(descending, place.c.value, place.c.key))
+            .order_by(place.c.part, *keyset_order(descending, place.c.value, place.c.key))
             .limit(query.per_page + 1)
         )
         found = self._execute(statement).all()
@@ -434,8 +434,8 @@ class Directory:
             if sort.nullable:
                 rows = rows.where(value.is_(None) if part == "null" else value.is_not(None))
             if cursor is not None and rank == 0:
-                rows = rows.where(_beyond(cursor, key, value, descending=descending))
-            order = _order(descending, value, key)
+                rows = rows.where(beyond(cursor, key, value, descending=descending))
+            order = keyset_order(descending, value, key)
             found.append(rows.order_by(*order).limit(query.per_page + 1).subquery())
         if len(found) == 1:
             return found[0]
@@ -490,29 +490,6 @@ def _fold(text: str | None) -> str | None:
 
 def _number(count: Count) -> sa.ColumnElement[int]:
     return sa.func.count(1 if count.where is None else sa.case((count.where, 1)))
-
-
-def _order(descending: bool, *columns: Any) -> list[sa.UnaryExpression[Any]]:
-    return [column.desc() if descending else column.asc() for column in columns]
-
-
-def _beyond(
-    cursor: Cursor, key: Any, value: sa.ColumnElement[Any], *, descending: bool
-) -> sa.ColumnElement[bool]:
-    """Say which rows come after the cursor's in the order of (value, key).
-
-    The bound on the value alone is implied, but lets MariaDB seek: it has no index access by
-    comparison of pairs.
-    """
-    last_key = sa.literal(cursor.key, key.type)
-    if cursor.value is None:
-        here: sa.ColumnElement[bool] = key < last_key if descending else key > last_key
-        return here
-    last = sa.literal(cursor.value, value.type)
-    pair, last_pair = sa.tuple_(value, key), sa.tuple_(last, last_key)
-    if descending:
-        return (value <= last) & (pair < last_pair)
-    return (value >= last) & (pair > last_pair)
 
 
 def _cursor(row: sa.Row[Any], number: int, *, backward: bool = False) -> Cursor:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import sqlalchemy as sa
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from .errors import CursorError
@@ -96,3 +97,27 @@ def _write(value: Any) -> str | None:
 
 def _read(text: str | None) -> Any:
     return None if text is None else _READ[text[0]](text[1:])
+
+
+def keyset_order(descending: bool, *columns: Any) -> list[sa.UnaryExpression[Any]]:
+    """Return the ORDER BY of columns that all go the same way."""
+    return [column.desc() if descending else column.asc() for column in columns]
+
+
+def beyond(
+    cursor: Cursor, key: Any, value: sa.ColumnElement[Any], *, descending: bool
+) -> sa.ColumnElement[bool]:
+    """Say which rows come after the cursor's in the order of (value, key).
+
+    The bound on the value alone is implied, but lets MariaDB seek: it has no index access by
+    comparison of pairs.
+    """
+    last_key = sa.literal(cursor.key, key.type)
+    if cursor.value is None:
+        here: sa.ColumnElement[bool] = key < last_key if descending else key > last_key
+        return here
+    last = sa.literal(cursor.value, value.type)
+    pair, last_pair = sa.tuple_(value, key), sa.tuple_(last, last_key)
+    if descending:
+        return (value <= last) & (pair < last_pair)
+    return (value >= last) & (pair > last_pair)
