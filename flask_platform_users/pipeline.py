@@ -47,8 +47,9 @@ REFUSALS_KEPT = 20
 """How many refusals of one person the history takes within a minute."""
 
 # PostgreSQL: serialization failure, deadlock, lock not available. MySQL, MariaDB: deadlock, lock
-# wait timeout, record changed since it was read. SQLite: busy, and its snapshot variant.
-_AGAIN = {"40001", "40P01", "55P03", 1213, 1205, 1020, "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"}
+# wait timeout, record changed since it was read, and a savepoint that went with a deadlock. SQLite:
+# busy, and its snapshot variant.
+_AGAIN = {"40001", "40P01", "55P03", 1213, 1205, 1020, 1305, "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"}
 
 
 @dataclass(frozen=True, kw_only=True)
