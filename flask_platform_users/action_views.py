@@ -1,5 +1,7 @@
 """The form of an action, and doing it: the HTML door of the pipeline."""
 
+import hashlib
+import json
 import secrets
 from typing import Any
 
@@ -26,9 +28,10 @@ class ActionViews:
         action = self.door.actions.get(name)
         if action is None or action.by_system:
             abort(404, "There is no such action.")
-        self.door.require(action.name)
-        pipeline = self.door.pipeline()
         data = request.form if request.method == "POST" else None
+        if data is None:  # the pipeline itself refuses what is sent, and records that
+            self.door.require(action.name)
+        pipeline = self.door.pipeline()
         error: RefusedError | None = None
         try:
             if data is not None and self._is_shown(action, data):
@@ -63,10 +66,10 @@ class ActionViews:
         hidden = {
             "csrf_token": generate_csrf(),
             "request_id": secrets.token_hex(16),
-            "seen": self._seal().dumps(prompt.seen),
+            "seen": self._seal("seen").dumps(prompt.seen),
         }
         if action.shows_first and not asks_again:
-            hidden["shown"] = self._seal().dumps(_filled_in(data))
+            hidden["shown"] = self._seal("shown").dumps(_filled_in(data))
         page = ActionPage(
             action=action,
             prompt=prompt,
@@ -106,18 +109,26 @@ class ActionViews:
             key=key,
             data=data,
             seen=self._unsealed(data, "seen"),
-            request_id=(data.get("request_id") or "")[:64] or None,
+            request_id=self._request_id(action, key, data),
             address=request.remote_addr or "",
         )
 
+    def _request_id(self, action: Action, key: str, data: Any) -> str | None:
+        """Return what only the same order by the same person has in common with this one."""
+        if not data.get("request_id"):
+            return None
+        actor = self.door.pipeline().actor_id
+        order = [data["request_id"], actor, action.name, key, _filled_in(data)]
+        return hashlib.sha256(json.dumps(order).encode()).hexdigest()
+
     def _unsealed(self, data: Any, name: str) -> Any:
         try:
-            return self._seal().loads(data[name]) if data.get(name) else None
+            return self._seal(name).loads(data[name]) if data.get(name) else None
         except BadSignature:
             abort(400, "This form was not made here. Nothing was changed: open it again.")
 
-    def _seal(self) -> URLSafeSerializer:
-        salt = f"flask-platform-users.seen.{self.door.extension.name}"
+    def _seal(self, name: str) -> URLSafeSerializer:
+        salt = f"flask-platform-users.{name}.{self.door.extension.name}"
         return URLSafeSerializer(secret_keys(), salt=salt)
 
 

@@ -134,13 +134,12 @@ class Chain:
         head = self.tables.head
         mine = head.c.platform_key == self.platform
         seq, prev = self._execute(sa.select(head.c.seq, head.c.mac).where(mine)).one()
+        columns = self.tables.event_private.c
         private = {
-            "actor_name": entry.actor_name,
-            "user_name": entry.user_name,
-            "reason": entry.reason,
-            "address": entry.address,
-            "salt": secrets.token_hex(16),
+            name: _fitting(getattr(entry, name), columns[name])
+            for name in ("actor_name", "user_name", "reason", "address")
         }
+        private["salt"] = secrets.token_hex(16)
         event = {
             "platform_key": self.platform,
             "seq": seq + 1,
@@ -278,6 +277,11 @@ _SIGNED = (
     "key_id",
     "prev",
 )
+
+
+def _fitting(text: str, column: sa.Column[str]) -> str:
+    """Return a text as the column can keep it: cut to its length, without NUL."""
+    return text.replace("\x00", "")[: getattr(column.type, "length", None)]
 
 
 def canonical(value: Any) -> str:

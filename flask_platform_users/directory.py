@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, scoped_session
 from .binding import NOW, SEPARATOR, Mapping, Sort, known_words, origin, word
 from .errors import NotFoundError
 from .inspection import clause, is_counter, parse_key, python_type, target_of
-from .mapping import Count, Many, Predicate
+from .mapping import Count, Expression, Many, Predicate
 from .models import as_utc
 from .paging import Cursor, beyond, keyset_order
 from .results import Note, Page, Population, Summary, UserDetails, UserRow
@@ -284,19 +284,26 @@ class Directory:
         Raises:
             NotFoundError: there is none on this platform.
         """
-        users, parsed = self.mapping.users, self.parse(str(key))
-        own = sa.false() if parsed is None else self.mapping.key == parsed
+        users, own = self.mapping.users, self.holds(self.mapping.key, str(key))
         row = self._execute(self._everyone(users.username, users.email).where(own)).first()
         if row is None:
             raise NotFoundError(key)
         return next((str(name) for name in row if name), str(key))
 
+    def holds(self, column: Expression, key: str) -> Predicate:
+        """Say when a column holds the user key that a text stands for."""
+        parsed = self.parse(key)
+        if parsed is None:
+            return sa.false()
+        if isinstance(parsed, int) and isinstance(clause(column).type, sa.Integer):
+            # PostgreSQL refuses to compare with a number that the column's own type cannot hold.
+            parsed = sa.literal(parsed, sa.BigInteger)
+        same: Predicate = clause(column) == parsed
+        return same
+
     def lock(self, key: str) -> None:
         """Keep everybody else from changing a user's own row until the transaction ends."""
-        parsed = self.parse(key)
-        if parsed is not None:
-            column = self.mapping.key
-            self._execute(sa.select(column).where(column == parsed).with_for_update())
+        self._find(sa.select(self.mapping.key).with_for_update(), key)
 
     def related(self, user: UserRow, entity: Any) -> Any:
         """Return the row of a joined model, such as the membership, that belongs to a user."""
@@ -470,14 +477,8 @@ class Directory:
 
     def _find(self, statement: sa.Select[Any], key: str) -> sa.Row[Any] | None:
         """Look a user up. A key that cannot be one costs the same statement as one that is not."""
-        column = clause(self.mapping.key)
-        parsed = self.parse(key)
-        if isinstance(parsed, int) and isinstance(column.type, sa.Integer):
-            # PostgreSQL refuses to compare with a number that the column's own type cannot hold.
-            parsed = sa.literal(parsed, sa.BigInteger)
-        wanted = sa.false() if parsed is None else column == parsed
         try:
-            return self._execute(statement.where(wanted)).first()
+            return self._execute(statement.where(self.holds(self.mapping.key, key))).first()
         except DBAPIError:
             raise
         except StatementError:  # the host's own type refused the value before it was sent

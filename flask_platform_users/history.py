@@ -136,7 +136,7 @@ class History:
                         event.action,
                         event.user_name or ("" if event.user_key is None else str(event.user_key)),
                         event.outcome,
-                        "; ".join(changes),
+                        changes,
                         event.reason,
                         event.address,
                     ]
@@ -161,8 +161,7 @@ class History:
         event = self.tables.event.c
         statement = self._all()
         if query.user is not None:
-            key = self.directory.parse(query.user)
-            statement = statement.where(sa.false() if key is None else event.user_key == key)
+            statement = statement.where(self.directory.holds(event.user_key, query.user))
         for column, value in (
             (event.actor, query.actor),
             (event.action, query.action),
@@ -202,6 +201,7 @@ def _event(row: Any) -> Event:
 
 # What a spreadsheet takes for the start of a formula (OWASP ASVS 5.0, 1.2.10), and its full-width
 # twins.
+_BLANK = " \u00a0\u1680\u202f\u205f\u2060\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x2010)))
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 
 
@@ -214,4 +214,4 @@ def _line(cells: list[str]) -> str:
 def safe_cell(text: str) -> str:
     """Return a text that no spreadsheet runs as a formula."""
     kept = "".join(c for c in text if c >= " " or c in "\t\r\n")
-    return f"'{kept}" if kept.lstrip(" ").startswith(_FORMULA) else kept
+    return f"'{kept}" if kept.lstrip(_BLANK).startswith(_FORMULA) else kept

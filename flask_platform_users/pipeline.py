@@ -136,6 +136,11 @@ class Pipeline:
             directory.mapping.bind,
         )
 
+    @property
+    def actor_id(self) -> str | None:
+        """By what the history knows the person; None for the system."""
+        return None if self.actor is SYSTEM else self.policy.id_of(self.actor)
+
     def prompt(self, action: Action, key: str, data: Any = None, *, sent: bool = False) -> Prompt:
         """Return what the form of an action shows. Nothing is locked, nothing is written.
 
@@ -275,7 +280,7 @@ class Pipeline:
             user=user,
             form=None,
             directory=directory,
-            actor_id=None if self.actor is SYSTEM else self.policy.id_of(self.actor),
+            actor_id=self.actor_id,
             actor_name="" if self.actor is SYSTEM else self.policy.name_of(self.actor),
         )
 
@@ -365,7 +370,7 @@ class Pipeline:
         statement = sa.select(sa.func.count()).where(
             event.platform_key == self.directory.platform,
             event.seq > seq - 10 * REFUSALS_KEPT,
-            event.actor == (None if self.actor is SYSTEM else self.policy.id_of(self.actor)),
+            event.actor == self.actor_id,
             event.outcome != "done",
             event.at > since,
         )

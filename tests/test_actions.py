@@ -195,6 +195,73 @@ def test_the_same_request_twice_is_done_once(office: Office) -> None:
     assert office.told() == [("block", "done")]
 
 
+def test_a_form_that_was_edited_and_sent_again_is_a_request_of_its_own(office: Office) -> None:
+    """Back, change a word, send: the identifier is the same, what is asked for is not."""
+    fields = office.hidden("add_note", office.user)
+    for text in ("first", "second", "second"):
+        assert office.send("add_note", office.user, fields | {"text": text}).status_code == 303
+    assert office.told() == [("add_note", "done"), ("add_note", "done")]
+
+
+@pytest.mark.parametrize("identifier", ["a\0b", "x" * 5000, "é"])
+def test_any_request_identifier_is_taken(office: Office, identifier: str) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "x", "request_id": identifier}
+    assert office.send("block", office.user, fields).status_code == 303
+
+
+def test_an_identifier_used_for_one_user_answers_for_no_other(office: Office) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "x", "seen": ""}
+    office.send("block", office.user, fields)
+    response = office.send("block", "987654321", fields)
+    assert response.status_code == 404
+    assert office.told() == [("block", "done")]
+
+
+@pytest.mark.parametrize("key", ["2147483648", "9223372036854775807", "-2147483649", "1" * 19, "é"])
+def test_keys_that_no_column_holds_are_not_found_by_any_door(office: Office, key: str) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "x", "seen": ""}
+    assert office.send("block", key, fields).status_code == 404
+    for endpoint in ("show_history", "export_history"):
+        assert office.client.get(office.world.url(endpoint, user=key)).status_code == 200
+
+
+def test_an_end_too_far_away_to_be_meant_is_refused(office: Office) -> None:
+    response = office.do("block", office.user, reason="x", until="9999-12-31T23:59")
+    assert response.status_code == 422
+    assert office.status(office.user) == "active"
+
+
+def test_what_one_seal_was_made_for_is_refused_for_another(office: Office) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "x"}
+    fields["seen"] = fields["seen"][:-3] + "AAA"
+    assert office.send("block", office.user, fields).status_code == 400
+
+
+def test_characters_that_no_database_keeps_are_dropped_from_a_reason(office: Office) -> None:
+    assert office.do("block", office.user, reason="a\0b\x80c").status_code == 303
+    (event,) = office.events()
+    assert event.reason == "abc"
+
+
+def test_the_csv_tells_each_change_in_words(office: Office) -> None:
+    office.do("block", office.user, reason="=1+1")
+    lines = office.client.get(office.world.url("export_history")).text.splitlines()
+    assert '"Status: Active > Blocked' in lines[1]
+    assert '"\'=1+1"' in lines[1]
+
+
+def test_what_somebody_may_not_do_is_refused_and_told(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "x"}
+    policy = office.world.extension.policy
+    monkeypatch.setattr(policy, "allows", lambda _actor, action, _user=None: action == "view")
+    assert office.ask("block", office.user).status_code == 403
+    assert office.send("block", office.user, fields).status_code == 403
+    assert office.told() == [("block", "refused")]
+    assert office.status(office.user) == "active"
+
+
 def test_blocking_the_blocked_is_refused_and_told(office: Office) -> None:
     fields = office.hidden("block", office.user)
     office.do("block", office.user, reason="first")

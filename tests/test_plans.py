@@ -237,6 +237,33 @@ def test_assigning_a_plan_first_shows_the_difference_and_what_is_over_already(de
     assert desk.kept() == ("Growth", 0)
 
 
+@pytest.mark.parametrize("price", ["1e50", "Infinity", "NaN", "sNaN", "9" * 5000, "1.234", "-1"])
+def test_a_price_that_is_no_amount_is_asked_for_again(desk: Desk, price: str) -> None:
+    form = desk.send(
+        desk.open("assign_plan"),
+        "assign_plan",
+        offer=desk.plans["Starter"],
+        period="forever",
+        price=price,
+        reason="kept as typed",
+    )
+    assert form.status_code == 422
+    assert "kept as typed" in form.text
+
+
+@pytest.mark.parametrize("reason", [" ", "\t", "\0"])
+def test_a_reason_without_a_word_is_asked_for_again(desk: Desk, reason: str) -> None:
+    form = desk.send(
+        desk.open("assign_plan"),
+        "assign_plan",
+        offer=desk.plans["Starter"],
+        period="forever",
+        reason=reason,
+    )
+    assert form.status_code == 422
+    assert "Say why." in form.text
+
+
 def test_what_is_sent_has_to_be_what_was_shown(desk: Desk) -> None:
     first = {"offer": desk.plans["Starter"], "period": "month", "reason": "Test"}
     form = desk.send(desk.open("assign_plan"), "assign_plan", **first)

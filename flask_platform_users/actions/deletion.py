@@ -1,5 +1,6 @@
 """Delete, restore and purge."""
 
+import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -27,8 +28,13 @@ class DeleteForm(Form):
 
     def validate_confirm(self, field: StringField) -> None:
         """Refuse any other name."""
-        if field.data != self.expected:
+        if one_line(field.data or "") != self.expected:
             raise ValidationError(f"This is not “{self.expected}”.")
+
+
+def one_line(text: str) -> str:
+    """Return a name as it can be typed into a field of one line."""
+    return unicodedata.normalize("NFC", " ".join((tidy(text) or "").split()))
 
 
 class Delete(Action):
@@ -44,7 +50,7 @@ class Delete(Action):
     def build_form(self, unit: Unit, data: Any = None) -> DeleteForm:
         """Expect the user's name."""
         form = DeleteForm(data)
-        form.expected = unit.user.name.strip()
+        form.expected = one_line(unit.user.name) or str(unit.user.key)
         form.confirm.label.text = f"Type {form.expected} to confirm"
         grace = unit.mapping.grace
         form.confirm.description = (

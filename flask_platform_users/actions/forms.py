@@ -1,9 +1,12 @@
 """Parts of forms that several actions use."""
 
 import unicodedata
+from datetime import UTC, datetime, timedelta
 
-from wtforms import Form, StringField
+from wtforms import Form, StringField, ValidationError
 from wtforms.validators import Length
+
+_LATEST = timedelta(days=365 * 20)
 
 
 def tidy(text: str | None) -> str | None:
@@ -18,3 +21,9 @@ class ReasonForm(Form):
     """Why, for those who want to say it."""
 
     reason = StringField("Reason", [Length(max=500)], filters=[tidy])
+
+
+def refuse_beyond(moment: datetime) -> None:
+    """Refuse what is too far away to be meant."""
+    if moment.replace(tzinfo=UTC) > datetime.now(UTC) + _LATEST:
+        raise ValidationError("Choose a moment within twenty years.")

@@ -17,7 +17,7 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from ..billing import Money, Offer, Subscription
 from ..binding import Mapping as Bound
@@ -35,6 +35,7 @@ from ..standing import (
     used_by,
 )
 from .action import Action, Impact, Unit
+from .forms import refuse_beyond, tidy
 
 PERIODS = {
     "week": "A week",
@@ -45,7 +46,6 @@ PERIODS = {
     "forever": "For good",
 }
 _MONTHS = {"month": 1, "half_year": 6, "year": 12}
-_LATEST = timedelta(days=365 * 20)
 
 
 def period_field(default: str, *, leave_out: str | None = None) -> SelectField:
@@ -61,8 +61,8 @@ def reason_field() -> StringField:
     """Return the field that says why."""
     return StringField(
         "Reason",
-        [InputRequired("Say why."), Length(max=500)],
-        filters=[lambda text: text and text.strip()],
+        [DataRequired("Say why."), Length(max=500)],
+        filters=[tidy],
         description="The history keeps it.",
     )
 
@@ -96,6 +96,17 @@ class Period:
             refuse_beyond(end)
 
 
+class AmountField(DecimalField):
+    """An amount of money: a number that is one, and no longer than money gets."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Refuse what a decimal can be and an amount cannot."""
+        super().process_formdata(valuelist)
+        if self.data is not None and not (self.data.is_finite() and abs(self.data) < 10**12):
+            self.data = None
+            raise ValueError("Give an amount.")
+
+
 class OfferForm(Period, Form):
     """What, from when, until when, for how much, and why."""
 
@@ -105,7 +116,7 @@ class OfferForm(Period, Form):
     )
     period = period_field("forever")
     ends = DateTimeLocalField("Until", [Optional()], description="UTC.")
-    price = DecimalField(
+    price = AmountField(
         "Price",
         [Optional(), NumberRange(min=0, max=Decimal("9999999999"), message="Give an amount.")],
         places=2,
@@ -113,7 +124,7 @@ class OfferForm(Period, Form):
     )
     reason = reason_field()
     note = TextAreaField(
-        "Note", [Length(max=1000)], filters=[lambda text: (text or "").strip()], default=""
+        "Note", [Length(max=1000)], filters=[lambda text: tidy(text) or ""], default=""
     )
 
     def validate_starts(self, field: DateTimeLocalField) -> None:
@@ -129,7 +140,7 @@ class OfferForm(Period, Form):
 
     def validate_price(self, field: DecimalField) -> None:
         """Refuse fractions of the smallest coin."""
-        if field.data is not None and field.data != round(field.data, 2):
+        if not field.errors and field.data is not None and field.data != round(field.data, 2):
             raise ValidationError("Give an amount with at most two decimals.")
 
 
@@ -363,12 +374,6 @@ def months_after(start: datetime, months: int) -> datetime:
     return start.replace(
         year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1])
     )
-
-
-def refuse_beyond(moment: datetime) -> None:
-    """Refuse what is too far away to be meant."""
-    if moment.replace(tzinfo=UTC) > datetime.now(UTC) + _LATEST:
-        raise ValidationError("Choose a moment within twenty years.")
 
 
 def _label(offer: Offer) -> str:

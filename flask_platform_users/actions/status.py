@@ -12,7 +12,7 @@ from ..errors import HookError
 from ..formatting import STATUS_LABELS
 from ..results import UserRow
 from .action import Action, Impact, Unit
-from .forms import ReasonForm, tidy
+from .forms import ReasonForm, refuse_beyond, tidy
 
 UNBLOCKED = {"blocked_at": None, "blocked_until": None, "block_reason": None, "status_before": None}
 
@@ -84,6 +84,8 @@ class BlockForm(Form):
         """Refuse an end that has passed."""
         if field.data and field.data.replace(tzinfo=UTC) <= datetime.now(UTC):
             raise ValidationError("Choose a moment that is still to come.")
+        if field.data:
+            refuse_beyond(field.data)
 
 
 class Block(Action):
