@@ -35,6 +35,10 @@ DATABASES = ("sqlite", *SERVERS)
 USERS = "/platform/users"
 
 
+UNTIL = f"{datetime.now(UTC) + timedelta(days=300):%Y-%m-%dT%H:%M}"
+"""A moment to come, as a form sends it."""
+
+
 class Product:
     """The seeded product, with its owner signed in."""
 

@@ -15,7 +15,7 @@ from example_app.models import User, db
 from flask_platform_users.actions import EndBlock, Unit
 from flask_platform_users.history import HistoryQuery
 
-from .product import DATABASES, USERS, Product, opened
+from .product import DATABASES, UNTIL, USERS, Product, opened
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -30,7 +30,7 @@ def blocked_until_just_now(product: Product) -> int:
     """Return a pending user whose block has ended and is not settled yet."""
     key, _ = product.some_user()
     product.act("set_status", key, status="pending")
-    product.act("block", key, reason="under review", until="2100-01-01T10:00")
+    product.act("block", key, reason="under review", until=UNTIL)
     product.keep(key, blocked_until=datetime.now(UTC) - timedelta(seconds=1))
     return key
 
@@ -71,14 +71,14 @@ def test_tick_leaves_a_status_that_the_host_has_changed_since(product: Product) 
 
 def test_tick_leaves_blocks_that_have_not_ended(product: Product) -> None:
     key, _ = product.some_user()
-    product.act("block", key, reason="under review", until="2100-01-01T10:00")
+    product.act("block", key, reason="under review", until=UNTIL)
     product.run("tick")
     assert status_in_the_host(product, key) == "blocked"
 
 
 def test_the_block_of_a_deleted_user_is_settled_once_they_are_back(product: Product) -> None:
     key, name = product.some_user()
-    product.act("block", key, reason="under review", until="2100-01-01T10:00")
+    product.act("block", key, reason="under review", until=UNTIL)
     product.delete(key, name)
     product.keep(key, blocked_until=datetime.now(UTC) - timedelta(seconds=1))
     assert product.run("tick") == (0, "Settled what had ended for 0 users.\n")

@@ -12,7 +12,7 @@ from flask_platform_users.checks import deletion_faults
 from flask_platform_users.errors import HookError
 from flask_platform_users.pipeline import SYSTEM, Order, Pipeline
 
-from .product import DATABASES, USERS, Product, opened
+from .product import DATABASES, UNTIL, USERS, Product, opened
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -125,7 +125,7 @@ def test_who_may_not_restore_finds_no_deleted_user(product: Product) -> None:
 def test_restoring_brings_a_block_back_with_the_user(product: Product) -> None:
     key, name = product.some_user()
     before = product.cards()
-    product.act("block", key, reason="under review", until="2040-01-01T10:00")
+    product.act("block", key, reason="under review", until=UNTIL)
     product.delete(key, name)
     assert product.act("restore", key, reason="by mistake").status_code == 303
     with product.app.app_context():
