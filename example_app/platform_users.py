@@ -5,6 +5,7 @@ from typing import Any
 from flask_platform_users import (
     Block,
     Count,
+    Impersonation,
     PlatformUsers,
     Policy,
     Status,
@@ -79,4 +80,9 @@ platform_users = PlatformUsers(
         ExtendTrial(),
     ),
     policy=ProductPolicy(),
+    impersonation=Impersonation(
+        landing="product.home",
+        reasons=["Asked for help by mail", "Checking a reported fault"],
+        ticket="Support case",
+    ),
 )

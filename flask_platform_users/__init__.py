@@ -12,6 +12,8 @@ from .billing import AddOn, Billing, ManualBilling, Money, Offer, Subscription
 from .directory import Directory
 from .errors import ConfigurationError
 from .extension import PlatformUsers
+from .gate import SignIn
+from .impersonation import Impersonation, Receipt
 from .mapping import Count, Many, Status, Users
 from .model_billing import Booked, Catalogue, Held, ModelBilling
 from .policy import Policy
@@ -29,6 +31,7 @@ __all__ = [
     "Directory",
     "Held",
     "Impact",
+    "Impersonation",
     "ManualBilling",
     "Many",
     "ModelBilling",
@@ -36,6 +39,8 @@ __all__ = [
     "Offer",
     "PlatformUsers",
     "Policy",
+    "Receipt",
+    "SignIn",
     "Status",
     "Subscription",
     "Unit",

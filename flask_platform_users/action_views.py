@@ -15,19 +15,24 @@ from .door import Door, secret_keys
 from .errors import HookError, InvalidError, NotFoundError, RefusedError, StaleError
 from .pages import ActionPage
 from .pipeline import Order, Result
+from .sessions import Sessions
 
 
 class ActionViews:
     """The one view that serves every action."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, sessions: Sessions) -> None:
         self.door = door
+        self.sessions = sessions
 
     def act(self, name: str, key: str) -> ResponseReturnValue:
         """Ask for an action, and do it."""
         action = self.door.actions.get(name)
         if action is None or action.by_system:
             abort(404, "There is no such action.")
+        answer = self.sessions.ask_to_sign_in_again() if action.fresh else None
+        if answer is not None:
+            return answer
         data = request.form if request.method == "POST" else None
         if data is None:  # the pipeline itself refuses what is sent, and records that
             self.door.require(action.name)
@@ -35,7 +40,9 @@ class ActionViews:
         error: RefusedError | None = None
         try:
             if data is not None and self._is_shown(action, data):
-                return self._done(pipeline.run(self._order(action, key, data)), key)
+                result = pipeline.run(self._order(action, key, data))
+                answer = None if result.unit is None else action.answer(result.unit)
+                return self._done(result, key) if answer is None else answer
         except (InvalidError, StaleError) as caught:
             error = caught
         except NotFoundError:

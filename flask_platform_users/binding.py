@@ -2,7 +2,7 @@
 
 import enum
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -47,6 +47,8 @@ class Mapping:
 
     Attributes:
         grace: how long a deleted user can be restored.
+        shut_out: the statuses that nobody may be signed in with.
+        on_sessions_revoked: the host's function for what else lets a user in.
         delete: the host's function that deletes a user for good; None where their row and its
             cascades are all there is.
     """
@@ -58,6 +60,8 @@ class Mapping:
     grace: timedelta = timedelta(days=30)
     delete: Callable[[Any], None] | None = None
     billing: Billing | None = None
+    shut_out: Collection[str] = ("blocked", "inactive")
+    on_sessions_revoked: Callable[[Any], None] | None = None
 
     @functools.cached_property
     def by_hand(self) -> ManualBilling | None:
@@ -87,6 +91,15 @@ class Mapping:
         return state.blocked_at.is_not(None) & (
             state.blocked_until.is_(None) | (state.blocked_until > NOW)
         )
+
+    def select(self, *columns: Any) -> sa.Select[Any]:
+        """Read users of all platforms with their membership and their state."""
+        state = self.tables.state
+        statement: sa.Select[Any] = sa.select(*columns).select_from(self.users.model)
+        for target, on in self.users.join:
+            statement = statement.join(target, on)
+        own = (state.c.platform_key == self.users.platform) & (state.c.user_key == self.key)
+        return statement.outerjoin(state, own)
 
     def is_among(self, population: Population) -> Predicate:
         """Say when a user is one of a population."""
@@ -129,6 +142,19 @@ class Mapping:
             *((predicate, name) for name, predicate in self._host_order),
             else_="inactive",
         )
+
+    def status_on(self, record: Any) -> str | None:
+        """Return the host's own status of a loaded row, None where the row alone cannot tell.
+
+        It knows nothing of what the plugin keeps beside the row.
+        """
+        kept = self.users.status.kept_in
+        parent = getattr(kept and kept.column, "parent", None)
+        if kept is None or parent is None or not isinstance(record, parent.entity):
+            return None
+        value = getattr(record, getattr(kept.column, "key", ""))
+        found = [name for name, words in kept.words.items() if value in words]
+        return found[0] if len(found) == 1 else None
 
     def has_status(self, wanted: str) -> Predicate:
         """Say when a user has a status, with the host's own predicate, which its indexes serve.

@@ -338,12 +338,8 @@ class Directory:
 
     def _everyone(self, *columns: Any) -> sa.Select[Any]:
         """Read users with their membership and their state, also those who were deleted."""
-        users, state = self.mapping.users, self.mapping.tables.state
-        statement: sa.Select[Any] = sa.select(*columns).select_from(users.model)
-        for target, on in users.join:
-            statement = statement.join(target, on)
-        own = (state.c.platform_key == users.platform) & (state.c.user_key == self.mapping.key)
-        return statement.outerjoin(state, own).where(clause(users.platform) == self.platform)
+        platform = clause(self.mapping.users.platform)
+        return self.mapping.select(*columns).where(platform == self.platform)
 
     def _totals(self, counts: list[Count]) -> sa.Select[Any]:
         """Count the rows of one table by kind, in one pass."""

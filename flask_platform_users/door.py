@@ -16,10 +16,11 @@ from werkzeug.exceptions import HTTPException
 from wtforms import ValidationError as WTFormsError
 
 from . import formatting
-from .actions import Action
+from .actions import Action, Impersonate
 from .audit import Keys
 from .directory import Directory
 from .errors import ConfigurationError
+from .impersonation import Impersonations
 from .pages import icon_of, sentence, url_of
 from .pipeline import Pipeline
 from .results import UserRow
@@ -38,11 +39,23 @@ class Door:
     def __init__(self, extension: "PlatformUsers", settings: Settings, keys: Keys) -> None:
         self.extension = extension
         self.keys = keys
-        self.actions = {action.name: action for action in extension.actions}
+        on = settings.impersonation
+        self.actions = {
+            action.name: action
+            for action in extension.actions
+            if on or not isinstance(action, Impersonate)
+        }
+        self.impersonations = Impersonations(
+            extension.mapping,
+            extension.db.session,
+            extension.chain,
+            extension.impersonation if on else None,
+        )
         self.settings = settings
-        self.stylesheet_version = hashlib.sha256(
-            (ROOT / "static" / _STYLESHEET).read_bytes()
-        ).hexdigest()[:12]
+        self.versions = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+            for path in (ROOT / "static").iterdir()
+        }
 
     def require_owner(self) -> ResponseReturnValue | None:
         """Let nobody in who is not signed in and does not run a platform."""
@@ -55,10 +68,10 @@ class Door:
             abort(403)
         self.require("view")
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
-            self._check_csrf()
+            self.check_csrf()
         return None
 
-    def _check_csrf(self) -> None:
+    def check_csrf(self) -> None:
         """Check the token whatever the host has set up: with and without its CSRFProtect."""
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
@@ -72,7 +85,7 @@ class Door:
         return {
             "pu": formatting,
             "pu_base_template": self.settings.base_template,
-            "pu_stylesheet": self._stylesheet(),
+            "pu_stylesheet": self.static_url(_STYLESHEET),
             "pu_url_of": url_of,
             "pu_icon_of": icon_of,
             "pu_sentence": sentence,
@@ -80,7 +93,9 @@ class Door:
 
     def refuse(self, error: HTTPException) -> ResponseReturnValue:
         """Say in the host's layout why a request was refused."""
-        if error.code not in {400, 403, 404} or error.response is not None:
+        if isinstance(error.__cause__, sqlalchemy.exc.SQLAlchemyError):  # from the gate
+            return self.fail(error.__cause__)
+        if error.code not in {400, 403, 404, 409} or error.response is not None:
             return error
         return self.render("error.html", error=error), error.code
 
@@ -97,7 +112,7 @@ class Door:
         # Not by render_template: the host's context processors may ask the database again.
         template = current_app.jinja_env.get_template("platform_users/unavailable.html")
         response = Response(
-            template.render(pu_stylesheet=self._stylesheet(), passing=passing),
+            template.render(**self.standalone_context(), passing=passing),
             status=503 if passing else 500,
         )
         if passing:
@@ -136,7 +151,7 @@ class Door:
         """Return the actions that the signed-in person may do at all."""
         return [
             action
-            for action in self.extension.actions
+            for action in self.actions.values()
             if not action.by_system and self.allowed(action.name)
         ]
 
@@ -171,8 +186,14 @@ class Door:
                 )
         return html
 
-    def _stylesheet(self) -> str:
-        return url_for(".static", filename=_STYLESHEET, v=self.stylesheet_version)
+    def static_url(self, filename: str) -> str:
+        """Return the address of a file of ours; it changes when the file does."""
+        endpoint = f"{self.extension.name}.static"
+        return url_for(endpoint, filename=filename, v=self.versions[filename])
+
+    def standalone_context(self) -> dict[str, Any]:
+        """Give what pages get that stand outside the host's layout."""
+        return {"pu": formatting, "pu_stylesheet": self.static_url(_STYLESHEET)}
 
 
 def asked(schema: Schema) -> dict[str, Any]:

@@ -59,6 +59,12 @@ class ForbiddenError(RefusedError):
     status = 403
 
 
+class TooManyError(RefusedError):
+    """The person did this too often."""
+
+    status = 429
+
+
 class StaleError(RefusedError):
     """The user changed since the form was opened."""
 

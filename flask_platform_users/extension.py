@@ -1,6 +1,6 @@
 """``PlatformUsers``: what a host constructs once and mounts on its apps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as Mapped
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,14 @@ import sqlalchemy as sa
 from flask import Flask, current_app, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 
-from .actions import DEFAULT_ACTIONS, Action, Impact
+from .actions import (
+    DEFAULT_ACTIONS,
+    Action,
+    AllowChanges,
+    EndImpersonation,
+    Impact,
+    Impersonate,
+)
 from .audit import Chain, Entry
 from .billing import Billing
 from .binding import Mapping
@@ -17,10 +24,15 @@ from .checks import app_faults, argument_faults, deletion_faults, entry_faults
 from .cli import commands
 from .directory import Directory
 from .errors import ConfigurationError
+from .gate import Gate, SignIn
 from .history import History
+from .impersonation import Impersonation, Impersonations, Receipt
 from .mapping import Count, Users
 from .models import build_tables
+from .overlay_views import OverlayViews, forbid_while_impersonating
 from .policy import Policy
+from .results import UserDetails
+from .sessions import install, sessions_of
 from .settings import Settings
 from .triggers import attach_triggers
 from .views import build_blueprint
@@ -48,6 +60,11 @@ class PlatformUsers:
             deletes them for good; 0 deletes them at once.
         delete: ``delete(user)`` deletes a user for good and never commits; without it their row is
             deleted with its cascades (with ``Users(join=...)`` the row of their membership).
+        shut_out: the statuses that nobody may be signed in with.
+        on_sessions_revoked: called with the user (``UserDetails``) once they were blocked, deleted,
+            restored or signed out everywhere: take back tokens, remember-me ids and open
+            connections, which the plugin does not know of.
+        impersonation: lets staff see the product as a user does; None lets nobody.
         name: the name of the blueprint, and so of its endpoints and of the plugin's tables.
     """
 
@@ -64,6 +81,9 @@ class PlatformUsers:
         impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
         grace: timedelta = timedelta(days=30),
         delete: Callable[[Any], None] | None = None,
+        shut_out: Collection[str] = ("blocked", "inactive"),
+        on_sessions_revoked: Callable[[UserDetails], None] | None = None,
+        impersonation: Impersonation | None = None,
         name: str = "platform_users",
     ) -> None:
         self.db = db
@@ -73,11 +93,22 @@ class PlatformUsers:
         self.usage = tuple(usage)
         self.billing = billing
         self.actions = tuple(actions)
+        self.shut_out = tuple(shut_out)
+        self.on_sessions_revoked = on_sessions_revoked
+        self.impersonation = impersonation
+        if impersonation is not None:
+            self.actions += (
+                Impersonate(impersonation, self._impersonations, self._enter),
+                AllowChanges(self._impersonations),
+                EndImpersonation(),
+            )
         self.impact = impact
         self.grace = grace
         self.delete = delete
         self.name = name
         self._mapping: Mapping | None = None
+
+    forbid_while_impersonating = staticmethod(forbid_while_impersonating)
 
     def __repr__(self) -> str:
         return f"<PlatformUsers {self.name!r} of {getattr(self.users, 'model', None)!r}>"
@@ -123,11 +154,13 @@ class PlatformUsers:
                 grace=self.grace,
                 delete=self.delete,
                 billing=self.billing,
+                shut_out=self.shut_out,
+                on_sessions_revoked=self.on_sessions_revoked,
             )
             attach_triggers(self._mapping.tables)
         app.cli.add_command(commands)
         app.extensions.setdefault("platform_users", {})[self.name] = self
-        blueprint = build_blueprint(self, settings, settings.keys(app))
+        blueprint = build_blueprint(self, settings, settings.keys(app), install(app))
         app.register_blueprint(blueprint, url_prefix=url_prefix)
 
     @property
@@ -136,6 +169,52 @@ class PlatformUsers:
         if self._mapping is None:
             raise RuntimeError(f"{self!r} is not mounted yet; call init_app(app) first.")
         return self._mapping
+
+    @property
+    def gate(self) -> Gate:
+        """Says who may be signed in, in the current app's session."""
+        return Gate(self.mapping, self.db.session, self.shut_out)
+
+    def may_sign_in(self, user: Any) -> SignIn:
+        """Say whether a user may sign in now; ``sentence`` tells them why not.
+
+        Ask it on the host's sign-in page, once the password was right::
+
+            answer = platform_users.may_sign_in(user)
+            if not answer:
+                flash(answer.sentence)
+
+        Whatever that page does, nobody stays signed in who may not be.
+        """
+        return self.gate.may_sign_in(user, self.policy.platform_in_use(user))
+
+    @property
+    def seen_as(self) -> Receipt | None:
+        """Tell, in a request, that the product is seen as somebody else: by whom, whom and why.
+
+        None otherwise. ``current_user`` is the one who is seen; who really acts is
+        ``seen_as.actor_name``.
+        """
+        sessions = sessions_of(current_app) if has_request_context() else None
+        overlay = None if sessions is None else sessions.overlay
+        return None if overlay is None else overlay.receipt
+
+    def impersonations_of(self, user: Any) -> list[Receipt]:
+        """Return when the product was seen as a user, to show it to them, the latest first."""
+        key, platforms = getattr(user, self.mapping.key.key), self.gate.platforms_of(user)
+        found = [r for p in platforms for r in self._impersonations().of_user(p, key)]
+        return sorted(found, key=lambda receipt: receipt.started_at, reverse=True)
+
+    def _views(self) -> OverlayViews:
+        sessions = sessions_of(current_app)
+        assert sessions is not None  # noqa: S101  (init_app put it there)
+        return sessions.mounts[self.name]
+
+    def _impersonations(self) -> Impersonations:
+        return self._views().door.impersonations
+
+    def _enter(self, secret: str) -> Any:
+        return self._views().enter(secret)
 
     def directory(self, platform: Any) -> Directory:
         """Return what reads the users of one platform, in the current app's session."""
@@ -169,7 +248,8 @@ class PlatformUsers:
             action: a lower-case word for what was done, such as ``"invoice_sent"``.
             user_key: the primary key of the user it was done to; None where it was done to none.
             platform: the key of the platform; by default the one that ``actor`` runs.
-            actor: the host's object for the person who did it; None for the system.
+            actor: the host's object for the person who did it; None for the system. While the
+                product is seen as a user, the entry names who really acted, and as whom.
             reason: why, in up to 1,000 characters. It can be erased, unlike ``changes``.
             changes: what changed, each with its value before and after; no personal data.
 
@@ -185,13 +265,19 @@ class PlatformUsers:
         faults = list(entry_faults(platform, action, reason, changes))
         if faults:
             raise ValueError("\n".join(faults))
-        chain, directory = self.chain(platform), self.directory(platform)
+        chain, directory, seen_as = self.chain(platform), self.directory(platform), self.seen_as
         chain.lock()
         self.db.session.flush()
+        by, by_name = None, ""
+        if actor is not None:
+            by, by_name = self.policy.id_of(actor), self.policy.name_of(actor)
+            if seen_as is not None:
+                by, by_name = seen_as.actor, seen_as.actor_name
         entry = Entry(
             action=action,
-            actor=None if actor is None else self.policy.id_of(actor),
-            actor_name="" if actor is None else self.policy.name_of(actor),
+            actor=by,
+            actor_name=by_name,
+            acting_as=None if actor is None or seen_as is None else self.policy.id_of(actor),
             user_key=user_key,
             user_name="" if user_key is None else directory.name_of(user_key),
             reason=reason,

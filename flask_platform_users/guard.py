@@ -1,6 +1,7 @@
 """Keeps code of the host inside the transaction it was called in."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from .errors import HookError, RefusedError
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -50,3 +53,11 @@ def guarded(session: Any, hook: str) -> Iterator[None]:
         sa.event.remove(real, "after_rollback", notice_rollback)
     if wrong:
         raise HookError(hook, wrong[0])
+
+
+def tell(hook: Callable[..., Any], *arguments: Any) -> None:
+    """Call code of the host after the commit: what it raises is logged, and the change stays."""
+    try:
+        hook(*arguments)
+    except Exception:
+        log.exception("After the commit, %r failed", hook)

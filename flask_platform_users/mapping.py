@@ -79,17 +79,17 @@ class Status:
             inactive=predicates.get("inactive"),
             blocked=predicates.get("blocked"),
             pending=predicates.get("pending"),
-            kept_in=Kept(column, {status: values[0] for status, values in words.items()}),
+            kept_in=Kept(column, {status: tuple(values) for status, values in words.items()}),
             faults=faults,
         )
 
 
 @dataclass(frozen=True)
 class Kept:
-    """The column a status is kept in, and the word that is written to it for each status."""
+    """The column a status is kept in, and the words for each status; the first is written."""
 
     column: Expression
-    words: dict[str, Any]
+    words: dict[str, tuple[Any, ...]]
 
 
 def _words(
@@ -166,6 +166,10 @@ class Users:
         roles: the roles to offer as a filter; without it they are looked up where that is cheap.
         last_login: when the user last signed in. Naive times are taken as UTC.
         created: when the user signed up. Naive times are taken as UTC.
+        signed_out: a nullable moment on the user's own row before which no sign-in of theirs
+            counts. The plugin keeps that in a table of its own too, but where it can also write it
+            here, a page of the host's costs no extra statement for as long as it is empty. The
+            host may set it as well, when a password was changed, say.
         join: pairs of (model, ON clause) that lead from ``model`` to the membership of a platform,
             where that is no column of it: ``[(Membership, Membership.user_id == User.id)]``.
     """
@@ -181,6 +185,7 @@ class Users:
     roles: Sequence[str] | None = None
     last_login: Expression | None = None
     created: Expression | None = None
+    signed_out: Expression | None = None
     join: Sequence[tuple[Any, Predicate]] = ()
 
 

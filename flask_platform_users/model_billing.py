@@ -15,7 +15,7 @@ from .binding import known_words, word
 from .errors import RefusedError
 from .inspection import clause, mapper_of, parse_key, pointed_at, python_type
 from .mapping import Expression, Predicate
-from .models import as_utc
+from .models import as_kept, as_utc
 
 Kind = Literal["plan", "add_on"]
 Attribute = QueryableAttribute[Any]
@@ -179,7 +179,7 @@ class ModelBilling:
         setattr(row, held.plan.key, None if plan is None else _key_in(held.plan, plan))
         for attribute, moment in ((held.renews, renews), (held.ends, ends)):
             if attribute is not None:
-                setattr(row, attribute.key, _as_kept(attribute, moment))
+                setattr(row, attribute.key, as_kept(attribute, moment))
 
     def give(self, user: Any, add_on: str) -> None:
         """Add a row to the join table, or one to its quantity."""
@@ -381,10 +381,3 @@ def _key_in(column: Attribute, key: str) -> Any:
 
 def _moment_in(row: Any, attribute: Attribute | None) -> datetime | None:
     return None if attribute is None else as_utc(getattr(row, attribute.key))
-
-
-def _as_kept(column: Attribute, moment: datetime | None) -> datetime | None:
-    """Return a moment as a column takes it: naive and in UTC where it keeps no zone."""
-    type_ = clause(column).type
-    naive = isinstance(type_, sa.DateTime) and not type_.timezone
-    return moment.replace(tzinfo=None) if moment is not None and naive else moment

@@ -43,6 +43,13 @@ def as_utc(value: datetime | None) -> datetime | None:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def as_kept(column: Any, value: datetime | None) -> datetime | None:
+    """Return an aware moment as a host's column takes it: naive, in UTC, where it has no zone."""
+    type_ = clause(column).type
+    naive = isinstance(type_, sa.DateTime) and not type_.timezone
+    return value.replace(tzinfo=None) if value is not None and naive else value
+
+
 @dataclass(frozen=True)
 class Tables:
     """The tables of one mount.
@@ -57,6 +64,8 @@ class Tables:
         event: the history, chained and append-only.
         event_private: what the history tells of people, which may be erased.
         grant: plans and add-ons that were given by hand.
+        impersonation: who was let see the product as whom; what is going on has no ``ended_at``.
+        visit: the pages and changes of each, without what was read or sent.
     """
 
     state: sa.Table
@@ -65,6 +74,8 @@ class Tables:
     event: sa.Table
     event_private: sa.Table
     grant: sa.Table
+    impersonation: sa.Table
+    visit: sa.Table
 
 
 def build_tables(name: str, users: Users) -> Tables:
@@ -110,6 +121,7 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Column("status_before", sa.String(20)),
             sa.Column("deleted_at", UTCDateTime),
             sa.Column("purge_at", UTCDateTime),
+            sa.Column("signed_out_at", UTCDateTime),
             sa.Index(f"ix_{name}_state_deleted", "platform_key", "deleted_at"),
             comment="What was done to users beside what their own row says.",
         ),
@@ -180,5 +192,44 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Index(f"ix_{name}_grant_ends", "platform_key", "state", "ends"),
             sa.Index(f"ix_{name}_grant_due", "state", "ends"),
             comment="Plans and add-ons that were given by hand, and what was there before.",
+        ),
+        impersonation=table(
+            "impersonation",
+            sa.Column("id", sa.String(64), primary_key=True),
+            sa.Column("seq", sa.BigInteger, nullable=False),
+            sa.Column("owner_id", sa.String(255), nullable=False),
+            # Holds the owner while it goes on and NULL after: so there is one at a time, on every
+            # database.
+            sa.Column("going_on", sa.String(255)),
+            sa.Column("actor", sa.String(255)),
+            sa.Column("actor_name", sa.String(255), nullable=False),
+            sa.Column("user_key", user_type, nullable=False),
+            sa.Column("user_id", sa.String(255), nullable=False),
+            sa.Column("user_name", sa.String(255), nullable=False),
+            sa.Column("reason", sa.String(500), nullable=False),
+            sa.Column("ticket", sa.String(100), nullable=False),
+            sa.Column("started_at", UTCDateTime, nullable=False),
+            sa.Column("ends_at", UTCDateTime, nullable=False),
+            sa.Column("writes_until", UTCDateTime),
+            sa.Column("ended_at", UTCDateTime),
+            sa.Column("end", sa.String(32)),
+            sa.Column("unlisted", sa.Integer, nullable=False),
+            sa.UniqueConstraint("platform_key", "going_on", name=f"uq_{name}_impersonation"),
+            sa.Index(f"ix_{name}_impersonation_seq", "platform_key", "seq"),
+            sa.Index(f"ix_{name}_impersonation_user", "platform_key", "user_key", "started_at"),
+            sa.Index(f"ix_{name}_impersonation_owner", "platform_key", "owner_id", "started_at"),
+            sa.Index(f"ix_{name}_impersonation_ends", "ended_at", "ends_at"),
+            comment="Who was let see the product as whom, why, and for how long.",
+        ),
+        visit=table(
+            "visit",
+            sa.Column("impersonation_id", sa.String(64), primary_key=True),
+            sa.Column("id", sa.String(32), primary_key=True),
+            sa.Column("at", UTCDateTime, nullable=False),
+            sa.Column("method", sa.String(16), nullable=False),
+            sa.Column("path", sa.String(500), nullable=False),
+            sa.Column("status", sa.Integer, nullable=False),
+            sa.Column("refused", sa.Boolean, nullable=False),
+            comment="Pages and changes while the product was seen as somebody else.",
         ),
     )

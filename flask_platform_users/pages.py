@@ -15,6 +15,7 @@ from .directory import MATCHES, ListQuery
 from .formatting import STATUS_LABELS, number
 from .grants import Grant
 from .history import Event, HistoryPage
+from .impersonation import Receipt, Visit
 from .mapping import Count
 from .pipeline import Prompt
 from .results import Note, Page, Summary, UserDetails, UserRow
@@ -273,6 +274,22 @@ class GrantedPage:
     def actions_on(self, grant: Grant) -> Sequence[GrantAction]:
         """Return what can be done to one: what is for good has no end to move."""
         return [action for action in self.actions if grant.ends or not action.needs_end]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpersonationPage:
+    """One impersonation.
+
+    Attributes:
+        visits: the requests that are listed, in order.
+        totals: numbers of the receipt, by their labels.
+        over: whether it has ended.
+    """
+
+    receipt: Receipt
+    visits: Sequence[Visit]
+    totals: Mapping[str, int]
+    over: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,13 @@ commit or with nothing changed at all.
 
 import contextlib
 import logging
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import ObjectDeletedError
 
 from .actions.action import Action, Impact, Unit
@@ -30,26 +28,19 @@ from .errors import (
     StaleError,
 )
 from .formatting import STATUS_LABELS, moment
-from .guard import guarded
+from .guard import guarded, tell
 from .policy import Policy
 from .results import Population, UserDetails
 from .signals import action_done
+from .transaction import begin, retried
 
 log = logging.getLogger(__name__)
 
 SYSTEM: Any = None
 """The actor of what ends by itself."""
 
-TRIES = 4
-"""How often a unit is tried when the database asks for another try."""
-
 REFUSALS_KEPT = 20
 """How many refusals of one person the history takes within a minute."""
-
-# PostgreSQL: serialization failure, deadlock, lock not available. MySQL, MariaDB: deadlock, lock
-# wait timeout, record changed since it was read, and a savepoint that went with a deadlock. SQLite:
-# busy, and its snapshot variant.
-_AGAIN = {"40001", "40P01", "55P03", 1213, 1205, 1020, 1305, "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +72,13 @@ class Result:
         outcome: done now, done before by the same request, or nothing to do.
         seq: the number of the event; None where nothing was to do.
         user: the user as they are now, deleted or not; None where they are gone.
+        unit: what the action worked with; None where it was not done now.
     """
 
     outcome: Literal["done", "repeated", "unchanged"]
     seq: int | None
     user: UserDetails | None
+    unit: Unit | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +172,7 @@ class Pipeline:
             HookError: code of the host did what it must not.
         """
         try:
-            unit, result = self._retried(order)
+            result = retried(self.session, lambda: self._attempt(order))
         except (NotFoundError, InvalidError, StaleError):
             self.session.rollback()
             raise
@@ -193,28 +186,17 @@ class Pipeline:
         except BaseException:
             self.session.rollback()
             raise
-        if result.outcome == "done" and unit is not None:
-            self._tell(order, unit)
+        if result.unit is not None:
+            self._tell(order, result.unit)
         return result
 
-    def _retried(self, order: Order) -> tuple[Unit | None, Result]:
-        for left in reversed(range(TRIES)):
-            try:
-                return self._attempt(order)
-            except DBAPIError as error:
-                self.session.rollback()
-                if not left or not asks_again(error):
-                    raise
-                time.sleep(random.uniform(0.01, 0.05) * (TRIES - left))  # noqa: S311
-        raise AssertionError("unreachable")
-
-    def _attempt(self, order: Order) -> tuple[Unit | None, Result]:
+    def _attempt(self, order: Order) -> Result:
         action = order.action
-        self._begin()
+        begin(self.chain)
         if order.request_id and (earlier := self.chain.find(order.request_id)):
             found = self._present_or_deleted(order.key)
             self.session.rollback()
-            return None, Result(
+            return Result(
                 outcome="repeated", seq=earlier.seq, user=None if found is None else found.user
             )
         unit = self._load(action, order.key, lock=True)
@@ -235,25 +217,16 @@ class Pipeline:
             self.session.flush()
         if changed is False:
             self.session.rollback()
-            return None, Result(outcome="unchanged", seq=None, user=unit.user)
+            return Result(outcome="unchanged", seq=None, user=unit.user)
         if owner and not self.policy.has_owner(self.directory.platform):
             raise RefusedError("This would leave the platform without an owner.")
         after = self._after(unit)
         changes = {} if after is None else _changes(before, self._facts(action, after))
+        changes |= action.recorded(unit)
         seq = self.chain.append(self._entry(order, unit, changes=changes), unit.now)
         self.session.commit()
-        return unit, Result(outcome="done", seq=seq, user=None if after is None else after.user)
-
-    def _begin(self) -> None:
-        """Start a transaction whose first statement is the platform's lock."""
-        self.session.rollback()
-        dialect = self.session.get_bind(**self.directory.mapping.bind).dialect.name
-        if dialect == "postgresql":
-            self.session.execute(
-                sa.text("SET LOCAL lock_timeout = '10s'"),
-                bind_arguments=self.directory.mapping.bind,
-            )
-        self.chain.lock()
+        user = None if after is None else after.user
+        return Result(outcome="done", seq=seq, user=user, unit=unit)
 
     def _load(self, action: Action, key: str, *, lock: bool = False) -> Unit:
         """Read the actor's rights and the user again, now that nobody else changes them."""
@@ -282,6 +255,7 @@ class Pipeline:
             directory=directory,
             actor_id=self.actor_id,
             actor_name="" if self.actor is SYSTEM else self.policy.name_of(self.actor),
+            policy=self.policy,
         )
 
     def _facts(self, action: Action, unit: Unit) -> dict[str, str]:
@@ -351,7 +325,7 @@ class Pipeline:
     def _record_failure(self, order: Order, outcome: str, sentence: str) -> None:
         """Record, in a transaction of its own, that something was not done."""
         try:
-            self._begin()
+            begin(self.chain)
             now = self.directory.now()
             if self._refused_lately(now - timedelta(minutes=1)) < REFUSALS_KEPT:
                 directory = self.directory.among(order.action.among)
@@ -381,11 +355,11 @@ class Pipeline:
 
     def _tell(self, order: Order, unit: Unit) -> None:
         """Tell those who wait for it, now that the change is certain."""
-        try:
-            order.action.committed(unit)
-            action_done.send(order.action, unit=unit)
-        except Exception:
-            log.exception("After the commit of %s, a listener failed", order.action.name)
+        revoked = self.directory.mapping.on_sessions_revoked
+        if unit.signed_out and revoked is not None:
+            tell(revoked, unit.user)
+        tell(order.action.committed, unit)
+        tell(partial(action_done.send, order.action, unit=unit))
 
 
 def facts(user: UserDetails) -> dict[str, str]:
@@ -396,17 +370,6 @@ def facts(user: UserDetails) -> dict[str, str]:
         "Role": ", ".join(user.roles),
         "Deleted": f"restorable until {moment(user.purge_at)}" if user.purge_at else "",
     }
-
-
-def asks_again(error: DBAPIError) -> bool:
-    """Say whether a unit that failed like this may succeed at another try."""
-    cause: Any = error.orig
-    codes = {
-        getattr(cause, "sqlstate", None),
-        getattr(cause, "sqlite_errorname", None),
-        *(cause.args[:1] if isinstance(cause, Exception) else ()),
-    }
-    return bool(codes & _AGAIN)
 
 
 def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -25,7 +25,8 @@ class Policy(ABC):
 
         Args:
             actor: the signed-in person, for whom ``platform_of`` gave a platform.
-            action: the action's name; ``"view"`` is opening the list and a user's details.
+            action: the action's name; ``"view"`` is opening the list and a user's details, and
+                ``"allow_changes"`` changing something while seeing the product as a user.
             user: the host's model instance, or None when the question is a general one.
 
         Returns:
@@ -40,6 +41,22 @@ class Policy(ABC):
         page themselves, for whatever platform. Acting on oneself is always refused.
         """
         return not isinstance(user, type(actor)) or self.platform_of(user) is None
+
+    def platform_in_use(self, person: Any) -> Any:  # noqa: ARG002
+        """Return the key of the platform that a signed-in person uses in this request.
+
+        Only where one account may belong to several platforms: by default, None, whoever is
+        blocked on one of theirs and not on another stays signed in.
+        """
+        return None
+
+    def declines_impersonation(self, actor: Any, user: Any) -> str | None:  # noqa: ARG002
+        """Return the sentence that says why nobody may see the product as a user, None if one may.
+
+        Asked when it begins and with every request while it goes on: a user who withdraws their
+        consent ends it. By default everybody is looked at who could sign in.
+        """
+        return None
 
     def has_owner(self, platform: Any) -> bool:  # noqa: ARG002
         """Say whether a platform still has an owner.

@@ -24,10 +24,13 @@ class Settings:
         audit_keys: secrets that the history is signed with, by a name for each; the last signs new
             events, the others still verify old ones. Without it one is derived from the app's
             secret key, and the history verifies for as long as that stays.
+        impersonation: False switches off that staff can see the product as a user; what goes on
+            ends with its next request.
     """
 
     base_template: str = "platform_users/base.html"
     audit_keys: Mapping[str, str] | None = None
+    impersonation: bool = True
 
     @classmethod
     def of(cls, app: Flask) -> "Settings":
@@ -69,6 +72,9 @@ def _faults(given: dict[str, object]) -> Iterator[str]:
                     f"app.config[{key!r}] was given something else than names with secrets of at "
                     "least 32 characters; expected such as {'2026': secrets.token_hex(32)}."
                 )
+        elif key == PREFIX + "IMPERSONATION":
+            if not isinstance(value, bool):
+                yield f"app.config[{key!r}] was given {value!r}; expected True or False."
         elif not isinstance(value, str) or not value:
             yield (
                 f"app.config[{key!r}] was given {value!r}; expected the path of a template, "

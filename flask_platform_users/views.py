@@ -21,10 +21,20 @@ from .grants import PER_PAGE as GRANTS_PER_PAGE
 from .grants import Grants
 from .history import History, HistoryQuery
 from .mapping import STATUSES
-from .pages import DetailsPage, EventsPage, GrantedPage, ListPage, fields_shown, sentence
+from .overlay_views import OverlayViews
+from .pages import (
+    DetailsPage,
+    EventsPage,
+    GrantedPage,
+    ImpersonationPage,
+    ListPage,
+    fields_shown,
+    sentence,
+)
 from .paging import Cursors
 from .results import Page, UserDetails
 from .schemas import GrantedSchema, HistorySchema, ListSchema
+from .sessions import Sessions
 from .settings import Settings
 from .standing import entitlements, standing_of, used_by
 
@@ -46,13 +56,15 @@ class _Blueprint(Blueprint):
         )
 
 
-def build_blueprint(extension: "PlatformUsers", settings: Settings, keys: Keys) -> Blueprint:
+def build_blueprint(
+    extension: "PlatformUsers", settings: Settings, keys: Keys, sessions: Sessions
+) -> Blueprint:
     """Return the blueprint of one mount on one app."""
     blueprint = _Blueprint(
         extension.name, __name__, static_folder="static", static_url_path="/static"
     )
     door = Door(extension, settings, keys)
-    pages, actions = PageViews(door), ActionViews(door)
+    pages, actions = PageViews(door), ActionViews(door, sessions)
     blueprint.before_request(door.require_owner)
     blueprint.after_request(harden)
     blueprint.context_processor(door.context)
@@ -62,6 +74,16 @@ def build_blueprint(extension: "PlatformUsers", settings: Settings, keys: Keys) 
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
     blueprint.add_url_rule("/granted", "show_granted", pages.show_granted)
+    sessions.mounts[extension.name] = OverlayViews(door, sessions)
+    blueprint.add_url_rule(
+        "/impersonations/<int:seq>", "show_impersonation", pages.show_impersonation
+    )
+    blueprint.add_url_rule(
+        "/impersonations/stop", "stop_impersonation", pages.not_impersonating, methods=["POST"]
+    )
+    blueprint.add_url_rule(
+        "/impersonations/allow", "allow_changes", pages.not_impersonating, methods=["POST"]
+    )
     blueprint.add_url_rule("/history", "show_history", pages.show_history)
     blueprint.add_url_rule("/history.csv", "export_history", pages.export_history)
     return blueprint
@@ -215,6 +237,26 @@ class PageViews:
                 next=grants[-1].id if len(found) > len(grants) else None,
             ),
         )
+
+    def show_impersonation(self, seq: int) -> ResponseReturnValue:
+        """Show one impersonation: who, whom, why, and every page and change."""
+        impersonations = self.door.impersonations
+        receipt = impersonations.receipt(self.door.platform(), seq) if seq < 2**63 else None
+        if receipt is None:
+            abort(404, "There is no such impersonation on this platform.")
+        return self.door.render(
+            "impersonation.html",
+            view=ImpersonationPage(
+                receipt=receipt,
+                visits=impersonations.visits(receipt),
+                totals=impersonations.totals(receipt),
+                over=receipt.over(impersonations.now()),
+            ),
+        )
+
+    def not_impersonating(self) -> ResponseReturnValue:
+        """Say that there is nothing to stop; what goes on is stopped before it comes to this."""
+        abort(409, "You do not see the product as anybody else. Nothing was changed.")
 
     def show_history(self) -> ResponseReturnValue:
         """Show what was done on the platform."""

@@ -199,7 +199,7 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "an unknown setting",
         lambda: mount(app=make_app(PLATFORM_USERS_TEMPLATE="x.html")),
         "app.config['PLATFORM_USERS_TEMPLATE'] is not a setting; expected one of "
-        "PLATFORM_USERS_BASE_TEMPLATE, PLATFORM_USERS_AUDIT_KEYS.",
+        "PLATFORM_USERS_BASE_TEMPLATE, PLATFORM_USERS_AUDIT_KEYS, PLATFORM_USERS_IMPERSONATION.",
     ),
     (
         "a base template that is no path",

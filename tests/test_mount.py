@@ -171,6 +171,7 @@ def test_two_mounts_in_one_app_know_nothing_of_each_other(new_app: NewApp) -> No
     fill(
         app,
         clerk(1, "anna"),
+        clerk(2, "bert"),
         Customer(id="1", shop=1, nick="zoe", email="z@example.com"),
         Customer(id="x", shop=2, nick="far", email="f@example.com"),
     )
@@ -180,7 +181,7 @@ def test_two_mounts_in_one_app_know_nothing_of_each_other(new_app: NewApp) -> No
         assert {"clients_state", "platform_users_state"} <= tables
     lists = {name: seen(client.get(f"/{name}/")) for name in ("platform_users", "clients")}
     assert {name: page.names for name, page in lists.items()} == {
-        "platform_users": ["anna"],
+        "platform_users": ["anna", "bert"],
         "clients": ["zoe"],
     }
     for name, page in lists.items():
@@ -190,10 +191,10 @@ def test_two_mounts_in_one_app_know_nothing_of_each_other(new_app: NewApp) -> No
         assert client.get(page.rows[0].link).status_code == 200
     state = clerks.mapping.tables.state
     with app.app_context():
-        values = {"platform_key": 1, "user_key": 1, "blocked_at": datetime.now(UTC)}
+        values = {"platform_key": 1, "user_key": 2, "blocked_at": datetime.now(UTC)}
         db.session.execute(state.insert().values(values))
         db.session.commit()
-    assert seen(client.get("/platform_users/")).rows[0].cells["Status"] == "Blocked"
+    assert seen(client.get("/platform_users/")).rows[1].cells["Status"] == "Blocked"
     assert seen(client.get("/clients/")).rows[0].cells["Status"] == "Active"
 
 

@@ -117,16 +117,19 @@ def test_every_block_of_the_readme_runs_in_order_and_the_page_opens(
         created_at=datetime(2026, 5, 3, tzinfo=UTC),
     )
     login_manager.request_loader(lambda _: db.session.get(User, 1))
-    host: dict[str, Any] = globals() | {"app": app, "os": os, "current_user": owner}
-    *setting_up, recording = blocks()
-    for block in setting_up:
-        exec(compile(block, README.name, "exec"), host)
+    host: dict[str, Any] = globals() | {"app": app, "os": os, "flash": print, "current_user": owner}
+    with_a_user = [block for block in blocks() if re.search(r"(?<![.\w])user(\.id|\))", block)]
+    assert len(with_a_user) == 2
+    for block in blocks():
+        if block not in with_a_user:
+            exec(compile(block, README.name, "exec"), host)
     with app.app_context():
         db.create_all()
         db.session.add(owner)
         db.session.commit()
         host["user"] = owner
-        exec(compile(recording, README.name, "exec"), host)
+        for block in with_a_user:
+            exec(compile(block, README.name, "exec"), host)
         db.session.remove()
     client = app.test_client()
     assert "Ada" in client.get("/platform/users/").text

@@ -11,8 +11,10 @@ from .grants import (
     LapseGrant,
     due_grants,
 )
+from .impersonation import AllowChanges, EndImpersonation, Impersonate
 from .notes import AddNote, RemoveNote
 from .plans import AssignPlan, GiveAddOn, RemoveAddOn
+from .sessions import SignOut
 from .status import Block, EndBlock, SetStatus, Unblock
 
 DEFAULT_ACTIONS: tuple[Action, ...] = (
@@ -28,6 +30,7 @@ DEFAULT_ACTIONS: tuple[Action, ...] = (
     Block(),
     Unblock(),
     EndBlock(),
+    SignOut(),
     AddNote(),
     RemoveNote(),
     Delete(),
@@ -48,16 +51,19 @@ __all__ = [
     "DEFAULT_ACTIONS",
     "Action",
     "AddNote",
+    "AllowChanges",
     "AssignPlan",
     "BeginGrant",
     "Block",
     "Delete",
     "EndBlock",
     "EndGrant",
+    "EndImpersonation",
     "ExtendGrant",
     "GiveAddOn",
     "GrantAction",
     "Impact",
+    "Impersonate",
     "KeepGrant",
     "LapseGrant",
     "Purge",
@@ -65,6 +71,7 @@ __all__ = [
     "RemoveNote",
     "Restore",
     "SetStatus",
+    "SignOut",
     "Unblock",
     "Unit",
     "due_grants",

@@ -1,7 +1,7 @@
 """``Action``: the one contract of everything that is done to a user, ours and the host's."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +13,8 @@ from ..binding import Mapping as Bound
 from ..directory import Directory
 from ..errors import HookError
 from ..guard import guarded
+from ..models import as_kept
+from ..policy import Policy
 from ..results import Population, UserDetails, UserRow
 
 
@@ -46,6 +48,9 @@ class Unit:
         directory: reads the same platform in the same transaction.
         actor_id: by what the history knows the person; None for the system.
         actor_name: what the history calls them.
+        policy: the host's rules.
+        memo: what ``perform`` leaves for ``committed`` and ``answer``.
+        signed_out: whether the user's sessions end with this.
     """
 
     actor: Any
@@ -54,6 +59,9 @@ class Unit:
     directory: Directory
     actor_id: str | None = None
     actor_name: str = ""
+    policy: Policy
+    memo: dict[str, Any] = field(default_factory=dict)
+    signed_out: bool = False
 
     @property
     def session(self) -> Any:
@@ -80,7 +88,15 @@ class Unit:
                 mapped.write(self.user.record, status)
             return
         column: Any = mapped.kept_in.column
-        setattr(self._row_of(column), column.key, mapped.kept_in.words[status])
+        setattr(self._row_of(column), column.key, mapped.kept_in.words[status][0])
+
+    def sign_out(self) -> None:
+        """End every session of the user's; they may sign in again if their status lets them."""
+        self.signed_out, now = True, self.now
+        self.keep(signed_out_at=now)
+        column: Any = self.mapping.users.signed_out
+        if column is not None:
+            setattr(self.user.record, column.key, as_kept(column, now))
 
     def delete_record(self) -> None:
         """Delete the user for good, and what the plugin keeps of them beside the history.
@@ -153,11 +169,13 @@ class Action:
         label: what the menu calls it.
         icon: the meaning of an icon in the page's sprite.
         dangerous: whether it stands apart from the others, and asks in red.
-        by_system: whether it is never done by a person, but by the clock.
+        by_system: whether no page offers it: it is done by the clock, or as a part of another.
         among: whom it is done to: those who are there, or those who were ``"deleted"`` and can
             still be restored. Nobody else is found, nor offered it.
         shows_first: whether a filled-in form is shown once more, with the impact of what was
             chosen, before it is done.
+        fresh: whether the person must have signed in by themselves in this session, and not by a
+            cookie or a token.
         form: the fields to fill in, a ``wtforms.Form``; a field named ``reason`` goes into the
             history. None for an action that is only confirmed.
         done: the history's sentence: what was done, to ``{user}``, with fields of the form in
@@ -171,6 +189,7 @@ class Action:
     by_system: ClassVar[bool] = False
     among: ClassVar[Population] = "present"
     shows_first: ClassVar[bool] = False
+    fresh: ClassVar[bool] = False
     form: ClassVar[type[Form] | None] = None
     done: ClassVar[str]
 
@@ -210,6 +229,13 @@ class Action:
         """
         return {}
 
+    def recorded(self, unit: Unit) -> Mapping[str, tuple[str, str]]:  # noqa: ARG002
+        """Return what the history's entry keeps beside the facts that changed, before and after.
+
+        Not personal data: it cannot be erased.
+        """
+        return {}
+
     def perform(self, unit: Unit) -> bool | None:
         """Change what has to change, in ``unit.session``, and never commit.
 
@@ -223,3 +249,7 @@ class Action:
 
         An exception here is logged; the change stays.
         """
+
+    def answer(self, unit: Unit) -> Any:  # noqa: ARG002
+        """Return the Flask response to what was done; None leads to the user's page."""
+        return None

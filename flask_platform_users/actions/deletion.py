@@ -77,7 +77,9 @@ class Delete(Action):
         """Keep when it was done and until when it can be undone; without a grace, do it at once."""
         if unit.mapping.grace > timedelta():
             unit.keep(deleted_at=unit.now, purge_at=unit.now + unit.mapping.grace)
+            unit.sign_out()
         else:
+            unit.signed_out = True
             unit.delete_record()
 
 
@@ -98,6 +100,7 @@ class Restore(Action):
     def perform(self, unit: Unit) -> None:
         """Forget the deletion."""
         unit.keep(deleted_at=None, purge_at=None)
+        unit.sign_out()
 
 
 class Purge(Action):

@@ -1,6 +1,7 @@
 """Parts of forms that several actions use."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from wtforms import Form, StringField, ValidationError
@@ -15,6 +16,12 @@ def tidy(text: str | None) -> str | None:
         return None
     kept = (c for c in text if c in "\t\n" or unicodedata.category(c) not in {"Cc", "Cs"})
     return "".join(kept).strip()
+
+
+class ReasonField(StringField):
+    """Free words, with suggestions."""
+
+    suggestions: Sequence[str] = ()
 
 
 class ReasonForm(Form):

@@ -12,7 +12,7 @@ from ..errors import HookError
 from ..formatting import STATUS_LABELS
 from ..results import UserRow
 from .action import Action, Impact, Unit
-from .forms import ReasonForm, refuse_beyond, tidy
+from .forms import ReasonField, ReasonForm, refuse_beyond, tidy
 
 UNBLOCKED = {"blocked_at": None, "blocked_until": None, "block_reason": None, "status_before": None}
 
@@ -55,16 +55,12 @@ class SetStatus(Action):
         unit.write_status(status)
         if unit.kept():
             unit.keep(**UNBLOCKED)
+        if status in unit.mapping.shut_out:
+            unit.sign_out()
         unit.session.flush()
         if unit.directory.user(str(unit.user.key)).status != status:
             raise HookError("Status(write=...)", f"did not bring about the status {status!r}")
         return None
-
-
-class ReasonField(StringField):
-    """Free words, with suggestions."""
-
-    suggestions: Sequence[str] = ()
 
 
 class BlockForm(Form):
@@ -145,6 +141,7 @@ class Block(Action):
             block_reason=unit.form.reason.data,
             status_before=before,
         )
+        unit.sign_out()
 
 
 class Unblock(Action):

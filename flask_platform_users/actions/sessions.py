@@ -1,0 +1,27 @@
+"""Sign a user out everywhere."""
+
+from typing import ClassVar
+
+from wtforms import Form
+
+from ..results import UserRow
+from .action import Action, Unit
+from .forms import ReasonForm
+
+
+class SignOut(Action):
+    """End every session of a user's, whatever browser it is in; their status stays."""
+
+    name: ClassVar[str] = "sign_out"
+    label: ClassVar[str] = "Sign out everywhere"
+    icon: ClassVar[str] = "sign_out"
+    form: ClassVar[type[Form]] = ReasonForm
+    done: ClassVar[str] = "signed {user} out everywhere"
+
+    def question(self, user: UserRow) -> str:
+        """Ask."""
+        return f"Sign {user.name} out everywhere? They can sign in again."
+
+    def perform(self, unit: Unit) -> None:
+        """Let no sign-in count that was before now."""
+        unit.sign_out()

@@ -1,0 +1,152 @@
+"""Says whether a person may be signed in at all: the blocked and the deleted may not.
+
+It asks about one person for all of their platforms, and knows nothing of requests: ``sessions``
+asks it before anybody is taken for signed in.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from .binding import NOW, Mapping
+from .formatting import moment
+from .inspection import clause
+from .models import as_utc
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """Whether somebody may sign in; true in an ``if`` when they may.
+
+    Attributes:
+        sentence: why not, for the person themselves; empty if they may.
+    """
+
+    sentence: str = ""
+
+    def __bool__(self) -> bool:
+        return not self.sentence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a person stands on one of their platforms.
+
+    Attributes:
+        status: one of ``mapping.STATUSES``.
+        signed_out_at: before which no sign-in counts.
+    """
+
+    platform: Any
+    status: str
+    deleted: bool
+    blocked_until: datetime | None
+    signed_out_at: datetime | None
+
+
+class Gate:
+    """Decides who may be signed in.
+
+    Args:
+        mapping: the host's mapping.
+        session: the host's session; it is only read from.
+        shut_out: the statuses that nobody may be signed in with.
+        now: returns the present moment.
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        session: Any,
+        shut_out: Collection[str],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.mapping = mapping
+        self.session = session
+        self.shut_out = shut_out
+        self.now = now
+
+    def admits(self, person: Any, signed_in_at: datetime | None, platform: Any = None) -> bool:
+        """Say whether a person may be, or stay, signed in. At most one statement.
+
+        Args:
+            person: the host's object; whoever is not a row of the user model may.
+            signed_in_at: when they signed in; None if that is not known.
+            platform: the platform they are about to use; None asks for any of theirs.
+        """
+        if not isinstance(person, self.mapping.users.model) or self._is_plain(person):
+            return True
+        mine = self._standings(person, platform)
+        return not mine or any(
+            self._admits(standing)
+            and (
+                standing.signed_out_at is None
+                or (signed_in_at is not None and signed_in_at >= standing.signed_out_at)
+            )
+            for standing in mine
+        )
+
+    def may_sign_in(self, person: Any, platform: Any = None) -> SignIn:
+        """Say whether a person may sign in now, and else why not. One statement."""
+        if not isinstance(person, self.mapping.users.model):
+            return SignIn()
+        mine = self._standings(person, platform)
+        if not mine or any(self._admits(standing) for standing in mine):
+            return SignIn()
+        return SignIn(sentence=_refusal(mine[0]))
+
+    def platforms_of(self, person: Any) -> list[Any]:
+        """Return the keys of the platforms that a person is a user of. One statement."""
+        return [standing.platform for standing in self._standings(person, None)]
+
+    def _admits(self, standing: Standing) -> bool:
+        return not standing.deleted and standing.status not in self.shut_out
+
+    def _is_plain(self, person: Any) -> bool:
+        """Say whether the row that is loaded already tells that nothing was ever done to them."""
+        signed_out: Any = self.mapping.users.signed_out
+        if signed_out is None or getattr(person, signed_out.key) is not None:
+            return False
+        status = self.mapping.status_on(person)
+        return status is not None and status not in self.shut_out
+
+    def _standings(self, person: Any, platform: Any) -> list[Standing]:
+        mapping, state = self.mapping, self.mapping.tables.state.c
+        signed_out = mapping.users.signed_out
+        statement = mapping.select(
+            clause(mapping.users.platform).label("platform"),
+            mapping.status.label("status"),
+            state.deleted_at.label("deleted_at"),
+            sa.case((mapping.blocked_by_plugin, state.blocked_until)).label("blocked_until"),
+            state.signed_out_at.label("signed_out_at"),
+            (sa.null() if signed_out is None else clause(signed_out)).label("by_host"),
+        ).where(mapping.key == getattr(person, mapping.key.key))
+        if platform is not None:
+            statement = statement.where(clause(mapping.users.platform) == platform)
+        with self.session.no_autoflush:
+            rows = self.session.execute(
+                statement, {NOW.key: self.now()}, bind_arguments=mapping.bind
+            ).all()
+        return [
+            Standing(
+                platform=row.platform,
+                status=row.status,
+                deleted=row.deleted_at is not None,
+                blocked_until=row.blocked_until,
+                signed_out_at=max(
+                    (at for at in (row.signed_out_at, as_utc(row.by_host)) if at), default=None
+                ),
+            )
+            for row in rows
+        ]
+
+
+def _refusal(standing: Standing) -> str:
+    if standing.deleted:
+        return "This account was deleted."
+    if standing.blocked_until is not None:
+        return f"This account is blocked until {moment(standing.blocked_until)}."
+    return f"This account is {standing.status}."
