@@ -16,6 +16,7 @@ from sqlalchemy.orm import QueryableAttribute
 from .actions import Action
 from .billing import Billing
 from .billing_checks import model_billing_faults
+from .impersonation import LONGEST, Impersonation
 from .inspection import (
     clause,
     is_counter,
@@ -42,6 +43,11 @@ def app_faults(app: Flask, name: str) -> Iterator[str]:
         yield (
             "init_app(app) was given an app without a login manager; "
             "call LoginManager().init_app(app) (or your login extension's) first."
+        )
+    elif app.login_manager.user_callback is None and app.login_manager.request_callback is None:
+        yield (
+            "init_app(app) was given an app whose login manager has no user_loader yet, which the "
+            "plugin asks who is signed in; register it with @login_manager.user_loader first."
         )
     if not app.secret_key:
         yield (
@@ -109,6 +115,65 @@ def deletion_faults(grace: Any, delete: Any) -> Iterator[str]:
         )
 
 
+def sign_in_faults(users: Any, shut_out: Any, revoked: Any, impersonation: Any) -> Iterator[str]:
+    """Find what is wrong with who may be signed in, and seen as whom."""
+    if isinstance(shut_out, str) or not set(shut_out) <= set(STATUSES) - {"active"}:
+        yield (
+            f"PlatformUsers(shut_out=...) was given {shut_out!r}; expected some of "
+            f"{', '.join(repr(name) for name in STATUSES if name != 'active')}, such as "
+            "shut_out=('blocked',)."
+        )
+    if revoked is not None and not callable(revoked):
+        yield (
+            f"PlatformUsers(on_sessions_revoked=...) was given {_shown(revoked)}; expected a "
+            "function on_sessions_revoked(user)."
+        )
+    if impersonation is None:
+        return
+    wrong = list(
+        _kind(
+            "PlatformUsers(impersonation=...)",
+            impersonation,
+            Impersonation,
+            "an Impersonation, such as Impersonation(landing='home')",
+        )
+    )
+    yield from wrong or _impersonation_faults(users, impersonation)
+
+
+def _impersonation_faults(users: Any, impersonation: Any) -> Iterator[str]:
+    if not isinstance(impersonation.landing, str) or not impersonation.landing:
+        yield (
+            f"Impersonation(landing=...) was given {impersonation.landing!r}; expected the "
+            "endpoint that it begins on, such as landing='home'."
+        )
+    longest = int(LONGEST.total_seconds() // 60)
+    if not isinstance(impersonation.minutes, int) or not 1 <= impersonation.minutes <= longest:
+        yield (
+            f"Impersonation(minutes=...) was given {impersonation.minutes!r}; expected a number "
+            f"from 1 to {longest}."
+        )
+    for argument in ("reasons", "forbidden", "keeps"):
+        value = getattr(impersonation, argument)
+        if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+            yield (
+                f"Impersonation({argument}=...) was given {value!r}; expected a tuple of texts, "
+                f"such as {argument}=('account.password',)."
+            )
+    for argument in ("started", "ended"):
+        value = getattr(impersonation, argument)
+        if value is not None and not callable(value):
+            yield (
+                f"Impersonation({argument}=...) was given {_shown(value)}; expected a function "
+                f"{argument}(receipt)."
+            )
+    if not hasattr(getattr(users, "model", None), "get_id"):
+        yield (
+            "PlatformUsers(impersonation=...) was given for a user model that does not sign in by "
+            "Flask-Login (it has no get_id); leave it out, or add UserMixin if its users do."
+        )
+
+
 def entry_faults(platform: Any, action: Any, reason: Any, changes: Any) -> Iterator[str]:
     """Find what is wrong with an entry that a host writes to the history."""
     if platform is None:
@@ -165,11 +230,13 @@ def _users_faults(users: Users, counts: Sequence[Count]) -> Iterator[str]:
         "phone": users.phone,
         "last_login": users.last_login,
         "created": users.created,
+        "signed_out": users.signed_out,
     }
     for argument, value in fields.items():
         if value is not None or argument in {"platform", "username", "email"}:
             yield from _field_faults(users, f"Users({argument}=...)", value, tables)
     yield from _moment_faults(users)
+    yield from _signed_out_faults(users)
     yield from _role_faults(users, tables)
     yield from _status_faults(users, tables)
     platform: Any = users.platform
@@ -200,12 +267,25 @@ def _field_faults(
 
 
 def _moment_faults(users: Users) -> Iterator[str]:
-    for argument, value in (("last_login", users.last_login), ("created", users.created)):
+    moments = ("last_login", "created", "signed_out")
+    for argument, value in ((name, getattr(users, name)) for name in moments):
         if isinstance(value, sa.SQLColumnExpression) and python_type(value) is not datetime:
             yield (
                 f"Users({argument}=...) was given {value} of type {clause(value).type!r}; "
                 "expected a DateTime column: leave the argument out if there is none."
             )
+
+
+def _signed_out_faults(users: Users) -> Iterator[str]:
+    column: Any = users.signed_out
+    if not isinstance(column, sa.SQLColumnExpression):
+        return
+    parent = getattr(column, "parent", None)
+    if parent is None or not issubclass(users.model, parent.entity) or not clause(column).nullable:
+        yield (
+            f"Users(signed_out=...) was given {column}; expected a nullable column of "
+            f"{users.model.__name__}'s own row, such as {users.model.__name__}.signed_out_at."
+        )
 
 
 def _role_faults(users: Users, tables: set[sa.FromClause]) -> Iterator[str]:

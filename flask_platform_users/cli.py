@@ -47,6 +47,9 @@ def tick(mount: str | None) -> None:
     """Settle what has ended by itself, such as blocks until a moment. Run it every few minutes."""
     extension, now = mounted(mount), datetime.now(UTC)
     due = [item for settler in SETTLERS for item in settler(extension, now)]
+    ended = extension.end_impersonations()
+    if ended:
+        click.echo(f"Ended {ended:,} impersonation{'' if ended == 1 else 's'} whose time was over.")
     _settle(extension, due, "Settled what had ended for {users}.")
 
 

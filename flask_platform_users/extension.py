@@ -20,7 +20,7 @@ from .actions import (
 from .audit import Chain, Entry
 from .billing import Billing
 from .binding import Mapping
-from .checks import app_faults, argument_faults, deletion_faults, entry_faults
+from .checks import app_faults, argument_faults, deletion_faults, entry_faults, sign_in_faults
 from .cli import commands
 from .directory import Directory
 from .errors import ConfigurationError
@@ -93,10 +93,10 @@ class PlatformUsers:
         self.usage = tuple(usage)
         self.billing = billing
         self.actions = tuple(actions)
-        self.shut_out = tuple(shut_out)
+        self.shut_out = shut_out
         self.on_sessions_revoked = on_sessions_revoked
         self.impersonation = impersonation
-        if impersonation is not None:
+        if isinstance(impersonation, Impersonation):
             self.actions += (
                 Impersonate(impersonation, self._impersonations, self._enter),
                 AllowChanges(self._impersonations),
@@ -135,6 +135,9 @@ class PlatformUsers:
                 self.name,
             ),
             *deletion_faults(self.grace, self.delete),
+            *sign_in_faults(
+                self.users, self.shut_out, self.on_sessions_revoked, self.impersonation
+            ),
             *app_faults(app, self.name),
         ]
         if not url_prefix.startswith("/"):
@@ -204,6 +207,10 @@ class PlatformUsers:
         key, platforms = getattr(user, self.mapping.key.key), self.gate.platforms_of(user)
         found = [r for p in platforms for r in self._impersonations().of_user(p, key)]
         return sorted(found, key=lambda receipt: receipt.started_at, reverse=True)
+
+    def end_impersonations(self) -> int:
+        """End what the clock has ended, as ``flask platform-users tick`` does; return how many."""
+        return self._impersonations().sweep()
 
     def _views(self) -> OverlayViews:
         sessions = sessions_of(current_app)

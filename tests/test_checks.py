@@ -17,6 +17,7 @@ from flask_platform_users import (
     Block,
     ConfigurationError,
     Count,
+    Impersonation,
     Many,
     PlatformUsers,
     Policy,
@@ -46,6 +47,7 @@ class User(db.Model):  # type: ignore[name-defined,misc]
     status: Mapped[str]
     state: Mapped[State]
     last_login: Mapped[datetime | None]
+    made_at: Mapped[datetime] = mapped_column(default=sa.func.now())
     parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user.id"))
     channel_count: Mapped[int]
     roles: Mapped[list["Role"]] = relationship(secondary="user_role")
@@ -132,7 +134,7 @@ def mount(
     app = app or make_app()
     if ready:
         db.init_app(app)
-        LoginManager(app)
+        with_login(app)
     arguments: dict[str, Any] = {"policy": AcmePolicy(), "name": "checked"} | changes
     platform_users = PlatformUsers(arguments.pop("db", db), users=users or mapped(), **arguments)
     with pytest.raises(ConfigurationError) as caught:
@@ -170,6 +172,52 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         lambda: mount(ready=False, app=with_database(make_app())),
         "init_app(app) was given an app without a login manager; call "
         "LoginManager().init_app(app) (or your login extension's) first.",
+    ),
+    (
+        "no user loader",
+        lambda: mount(ready=False, app=with_login(with_database(make_app()), loader=None)),
+        "init_app(app) was given an app whose login manager has no user_loader yet, which the "
+        "plugin asks who is signed in; register it with @login_manager.user_loader first.",
+    ),
+    (
+        "active shut out",
+        lambda: mount(shut_out=("active",)),
+        "PlatformUsers(shut_out=...) was given ('active',); expected some of 'inactive', "
+        "'blocked', 'pending', such as shut_out=('blocked',).",
+    ),
+    (
+        "a hook for sessions that cannot be called",
+        lambda: mount(on_sessions_revoked="tokens"),
+        "PlatformUsers(on_sessions_revoked=...) was given 'tokens' (str); expected a function "
+        "on_sessions_revoked(user).",
+    ),
+    (
+        "impersonation as a flag",
+        lambda: mount(impersonation=True),
+        "PlatformUsers(impersonation=...) was given True (bool); expected an Impersonation, such "
+        "as Impersonation(landing='home').",
+    ),
+    (
+        "an impersonation that lasts too long, of people who do not sign in",
+        lambda: mount(impersonation=Impersonation(landing="", minutes=61, forbidden="account.*")),
+        "Impersonation(landing=...) was given ''; expected the endpoint that it begins on, such "
+        "as landing='home'.\n"
+        "Impersonation(minutes=...) was given 61; expected a number from 1 to 60.\n"
+        "Impersonation(forbidden=...) was given 'account.*'; expected a tuple of texts, such as "
+        "forbidden=('account.password',).\n"
+        "PlatformUsers(impersonation=...) was given for a user model that does not sign in by "
+        "Flask-Login (it has no get_id); leave it out, or add UserMixin if its users do.",
+    ),
+    (
+        "a moment of signing out that is never empty",
+        lambda: mount(users=mapped(signed_out=User.made_at)),
+        "Users(signed_out=...) was given User.made_at; expected a nullable column of User's own "
+        "row, such as User.signed_out_at.",
+    ),
+    (
+        "a switch of another kind",
+        lambda: mount(app=make_app(PLATFORM_USERS_IMPERSONATION="no")),
+        "app.config['PLATFORM_USERS_IMPERSONATION'] was given 'no'; expected True or False.",
     ),
     (
         "no secret key",
@@ -430,8 +478,8 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
 ]
 
 
-def with_login(app: Flask) -> Flask:
-    LoginManager(app)
+def with_login(app: Flask, loader: Any = lambda _: None) -> Flask:
+    LoginManager(app).user_loader(loader)
     return app
 
 
@@ -494,7 +542,7 @@ def test_users_under_users_are_counted_through_an_alias() -> None:
     member = aliased(User)
     app = make_app()
     db.init_app(app)
-    LoginManager(app)
+    with_login(app)
     PlatformUsers(
         db,
         users=mapped(),
