@@ -319,7 +319,7 @@ class RemoveAddOn(Action):
 
 def offers(unit: Unit, kind: str) -> list[Offer]:
     """Return what the platform sells of a kind."""
-    billing = unit.mapping.by_hand
+    billing = unit.directory.by_hand
     return [
         offer
         for offer in (billing.offers(unit.directory.platform) if billing else ())
