@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from .hosts import HOSTS
+from .hosts import HOSTS, Abilities
 from .world import World
 
 
@@ -167,6 +167,12 @@ def world(used_world: World) -> World:
     """Return each host on each database in turn, empty."""
     used_world.clean()
     return used_world
+
+
+def on_hosts_where(condition: Callable[[Abilities], bool]) -> pytest.MarkDecorator:
+    """Run a test on those hosts only that can express what it is about."""
+    names = [name for name in WORLDS if condition(HOSTS[name.partition("/")[0]].CAN)]
+    return pytest.mark.parametrize("used_world", names, indirect=True)
 
 
 @pytest.fixture(params=DATABASES)

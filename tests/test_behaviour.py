@@ -17,8 +17,8 @@ from werkzeug.test import TestResponse
 from flask_platform_users import AddOn, Directory, Money, Subscription
 from flask_platform_users.directory import ListQuery
 
-from .conftest import WORLDS
-from .hosts import HOSTS, NOON, Abilities, Key, Login, Person
+from .conftest import on_hosts_where
+from .hosts import NOON, Key, Login, Person
 from .html import parse
 from .world import HOME, World, seen
 
@@ -89,12 +89,6 @@ def scene(used_world: World) -> Scene:
         used_world.kept = build(used_world)
     scene: Scene = used_world.kept
     return scene
-
-
-def on_hosts_where(condition: Callable[[Abilities], bool]) -> pytest.MarkDecorator:
-    """Run a test on those hosts only that can express what it is about."""
-    names = [name for name in WORLDS if condition(HOSTS[name.partition("/")[0]].CAN)]
-    return pytest.mark.parametrize("used_world", names, indirect=True)
 
 
 # Who may open it

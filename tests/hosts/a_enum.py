@@ -38,7 +38,7 @@ CAN = Abilities(
     statuses=("active", "inactive", "blocked", "pending"),
     owner_is_user=True,
     quantities=False,
-    plan_dates=False,
+    ends=False,
 )
 
 LAYOUT = """\

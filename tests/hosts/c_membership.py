@@ -35,7 +35,7 @@ CAN = Abilities(
     statuses=("active", "inactive", "blocked"),
     shared_accounts=True,
     prices=False,
-    plan_dates=False,
+    ends=False,
 )
 
 

@@ -38,6 +38,7 @@ CAN = Abilities(
     channels=("whatsapp", "webchat"),
     usage=("contacts",),
     databases=2,
+    ends=False,
     add_ons=False,
     managed=True,
 )

@@ -62,7 +62,7 @@ class Abilities:
         quantities: whether a user may have several of one.
         prices: whether what it sells has a price.
         managed: whether a payment provider manages some subscriptions.
-        plan_dates: whether it notes when a subscription renews or ends.
+        ends: whether it notes when a subscription ends.
     """
 
     statuses: tuple[str, ...]
@@ -79,7 +79,7 @@ class Abilities:
     quantities: bool = True
     prices: bool = True
     managed: bool = False
-    plan_dates: bool = True
+    ends: bool = True
 
 
 @dataclass(frozen=True)
