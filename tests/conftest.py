@@ -175,6 +175,12 @@ def on_hosts_where(condition: Callable[[Abilities], bool]) -> pytest.MarkDecorat
     return pytest.mark.parametrize("used_world", names, indirect=True)
 
 
+def on_host(name: str) -> pytest.MarkDecorator:
+    """Run a test on one host only, on every database: for what no schema has a part in."""
+    names = [f"{name}/{database}" for database in DATABASES]
+    return pytest.mark.parametrize("used_world", names, indirect=True)
+
+
 @pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest) -> str:
     """Return the name of each database in turn."""

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -30,6 +31,7 @@ class Office:
         people = [world.person(self.platform, status=status) for status in self.statuses]
         self.users = dict(zip(self.statuses, world.add(*people), strict=True))
         self.user: Key = self.users["active"]
+        self.name = people[self.statuses.index("active")].username
 
     def ask(self, action: str, key: Key) -> TestResponse:
         """Open the form of an action."""
@@ -93,3 +95,23 @@ def verify(office: Office) -> None:
         mapping = directory.mapping
         chain = Chain(mapping.tables, directory.session, office.platform, keys, mapping.bind)
         assert chain.verify(chain.head()) is None
+
+
+class failing:  # noqa: N801  # read as "with failing(...)"
+    """Have one statement fail, by its number from 0."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world, self.left = world, number
+
+    def _fail(self, _c: Any, _cursor: Any, text: str, *_: Any) -> None:
+        self.left -= 1
+        if self.left == -1:
+            raise sa.exc.OperationalError(text, {}, Exception("the disk is on fire"))
+
+    def __enter__(self) -> None:
+        for engine in self.world.engines:
+            sa.event.listen(engine, "before_cursor_execute", self._fail)
+
+    def __exit__(self, *_: object) -> None:
+        for engine in self.world.engines:
+            sa.event.remove(engine, "before_cursor_execute", self._fail)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from .hosts import Key, Login
 from .html import parse
-from .office import SOON, UNTIL, Office, alert, hidden, verify
+from .office import SOON, UNTIL, Office, alert, failing, hidden, verify
 from .world import World
 
 
@@ -23,7 +23,7 @@ def test_a_blocked_user_is_blocked_for_the_reason_given(office: Office) -> None:
     assert response.status_code == 303
     page = office.client.get(response.location).text
     assert "Blocked: overdue" in page
-    assert parse(page).one(class_="pu-message").text.endswith(" blocked user0001.")
+    assert parse(page).one(class_="pu-message").text.endswith(f" blocked {office.name}.")
     assert office.status(office.user) == "blocked"
     assert office.told() == [("block", "done")]
     (event,) = office.events()
@@ -276,9 +276,9 @@ def test_a_form_from_another_site_is_refused(office: Office) -> None:
 def test_opening_forms_and_history_writes_nothing(office: Office) -> None:
     office.do("block", office.user, reason="x")
     with office.world.statements() as statements:
-        for name in ("block", "unblock", "set_status"):
-            office.ask(name, office.user)
-        for endpoint in ("show_history", "export_history"):
+        for action in office.world.extension.actions:
+            office.ask(action.name, office.user)
+        for endpoint in ("show_history", "export_history", "show_granted"):
             assert office.client.get(office.world.url(endpoint)).status_code == 200
     verbs = {statement.text.split()[0].upper() for statement in statements}
     assert verbs <= {"SELECT", "PRAGMA", "SET", "SHOW"}
@@ -316,23 +316,3 @@ def test_a_failing_database_leaves_nothing_half_done(office: Office) -> None:
     assert number > 8
     assert office.told() == [*before, ("block", "done")]
     verify(office)
-
-
-class failing:  # noqa: N801  # read as "with failing(...)"
-    """Have one statement fail, by its number from 0."""
-
-    def __init__(self, world: World, number: int) -> None:
-        self.world, self.left = world, number
-
-    def _fail(self, _c: Any, _cursor: Any, text: str, *_: Any) -> None:
-        self.left -= 1
-        if self.left == -1:
-            raise sa.exc.OperationalError(text, {}, Exception("the disk is on fire"))
-
-    def __enter__(self) -> None:
-        for engine in self.world.engines:
-            sa.event.listen(engine, "before_cursor_execute", self._fail)
-
-    def __exit__(self, *_: object) -> None:
-        for engine in self.world.engines:
-            sa.event.remove(engine, "before_cursor_execute", self._fail)

@@ -30,7 +30,8 @@ class Desk(Office):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.host = world.host
-        (self.user,) = world.add(world.person(self.platform, usage={"contacts": 5}))
+        person = world.person(self.platform, usage={"contacts": 5})
+        (self.user,), self.name = world.add(person), person.username
         with world.app.app_context():
             self.host.open_shop(self.platform)
         self.buy("Medium")
