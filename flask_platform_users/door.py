@@ -66,7 +66,7 @@ class Door:
         """Refuse what no form here can be, also where the host has read it already."""
         request.max_content_length = LARGEST_FORM
         if (request.content_length or 0) > LARGEST_FORM:
-            abort(413)
+            abort(413, "Nothing was changed. Send less text.")
 
     def _check_csrf(self) -> None:
         """Check the token whatever the host has set up: with and without its CSRFProtect."""
