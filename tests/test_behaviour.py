@@ -560,10 +560,16 @@ def test_the_number_of_kinds_changes_no_number_of_statements(world: World, times
     )
 
 
-def test_details_cost_four_statements(scene: Scene) -> None:
-    """The user, what they have, what was noted of them and what was done to them."""
+def test_details_cost_five_statements_beside_the_billings_own(scene: Scene) -> None:
+    """The user, what they have, were given, what was noted of them and what was done to them."""
     for key in itertools.islice(scene.people, 3):
-        assert scene.world.cost(scene.client, scene.world.user_url(key)) == 4
+        with scene.world.directory(scene.platform) as directory:
+            record, billing = directory.user(str(key)).record, directory.by_hand
+            assert billing is not None
+            with scene.world.statements() as own:
+                billing.subscription(record)
+                billing.managed(record)
+        assert scene.world.cost(scene.client, scene.world.user_url(key)) == 5 + len(own)
 
 
 def test_the_other_pages_of_the_product_cost_nothing(scene: Scene) -> None:
