@@ -608,7 +608,7 @@ def test_the_details_show_who_it_is_and_what_they_have(scene: Scene) -> None:
         assert ("last login" in facts) == ("last_login" in can.fields)
         if "last_login" in can.fields and person.last_login is None:
             assert facts["last login"] == "Never"
-        assert "Subscription" not in page.text
+        assert "No subscription." in page.text
 
 
 def malformed(key: Key) -> list[str]:
@@ -1264,6 +1264,9 @@ def test_a_database_that_fails_is_answered_with_a_plain_page(
                 assert response.status_code == 200
                 assert first > 2
                 break
+            if "Subscription is unavailable" in response.text:  # billing spoils nothing else
+                assert response.status_code == 200
+                continue
             assert response.status_code == status, (first, response.text)
             assert "Platform users is unavailable" in response.text
             assert not re.search("SELECT|broken under|Traceback|user0", response.text)
