@@ -103,7 +103,8 @@ class Billing(Protocol):
 class ManualBilling(Billing, Protocol):
     """A billing that an owner may change by hand. Its methods change the models, never commit.
 
-    ``subscription`` then names ``plan_key`` and the ``key`` of each add-on.
+    ``subscription`` then names ``plan_key`` and the ``key`` of each add-on. Where a user of several
+    platforms has a subscription on each, it has ``of_platform`` as well.
     """
 
     def offers(self, platform: Any) -> Sequence[Offer]:
@@ -139,3 +140,11 @@ class ManualBilling(Billing, Protocol):
 
     def take(self, user: Any, add_on: str) -> None:
         """Take one of an add-on from the user; nothing happens where there is none."""
+
+
+@runtime_checkable
+class SharedBilling(Billing, Protocol):
+    """A billing for users who belong to several platforms, with a subscription on each."""
+
+    def of_platform(self, platform: Any) -> Billing:
+        """Return the billing of one platform, which is asked for everything from then on."""

@@ -42,6 +42,12 @@ def _held_faults(billing: ModelBilling, users: Users) -> Iterator[str]:
             f"Held(user=...) was given {held.user}, which does not reach {model}; expected a "
             "column that holds a user's key, such as user=Subscription.user_id."
         )
+    for argument, attribute in (("since", held.since), ("platform", held.platform)):
+        if attribute is not None and attribute.class_ is not held.plan.class_:
+            yield (
+                f"Held({argument}=...) was given {attribute}; expected a column of "
+                f"{model_of(held.plan).__name__}, where the plan is kept."
+            )
     for argument, attribute in (("renews", held.renews), ("ends", held.ends)):
         if attribute is None:
             continue
@@ -61,6 +67,12 @@ def _booked_faults(billing: ModelBilling, users: Users) -> Iterator[str]:
         )
     if billing.booked is None:
         return
+    platform, add_on = billing.booked.platform, billing.booked.add_on
+    if platform is not None and platform.class_ is not add_on.class_:
+        yield (
+            f"Booked(platform=...) was given {platform}; expected a column of "
+            f"{model_of(add_on).__name__}, which says who has which add-on."
+        )
     owners = [users.model] + ([] if billing.held.user is None else [model_of(billing.held.user)])
     if all(pointed_at(owner, billing.booked.to) is None for owner in owners):
         names = " nor ".join(owner.__name__ for owner in owners)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session, scoped_session
 
+from .billing import Billing, ManualBilling, SharedBilling
 from .binding import NOW, SEPARATOR, Mapping, Sort, known_words, origin, word
 from .errors import NotFoundError
 from .inspection import clause, is_counter, parse_key, python_type, target_of
@@ -84,6 +85,18 @@ class Directory:
     def among(self, population: Population) -> "Directory":
         """Return what reads another population of the same platform."""
         return replace(self, population=population)
+
+    @property
+    def billing(self) -> Billing | None:
+        """The host's billing, as far as it is this platform's."""
+        billing = self.mapping.billing
+        return billing.of_platform(self.platform) if isinstance(billing, SharedBilling) else billing
+
+    @property
+    def by_hand(self) -> ManualBilling | None:
+        """That billing, if it can be changed by hand."""
+        billing = self.billing
+        return billing if isinstance(billing, ManualBilling) else None
 
     # What can be asked
 

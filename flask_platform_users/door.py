@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 _STYLESHEET = "platform_users.css"
 
+LARGEST_FORM = 256 * 1024
+"""How many bytes a form may have."""
+
 
 class Door:
     """One mount on one app, as its views see it."""
@@ -68,8 +71,15 @@ class Door:
             abort(403)
         self.require("view")
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
+            self._check_size()
             self.check_csrf()
         return None
+
+    def _check_size(self) -> None:
+        """Refuse what no form here can be, also where the host has read it already."""
+        request.max_content_length = LARGEST_FORM
+        if (request.content_length or 0) > LARGEST_FORM:
+            abort(413, "Nothing was changed. Send less text.")
 
     def check_csrf(self) -> None:
         """Check the token whatever the host has set up: with and without its CSRFProtect."""
@@ -95,7 +105,7 @@ class Door:
         """Say in the host's layout why a request was refused."""
         if isinstance(error.__cause__, sqlalchemy.exc.SQLAlchemyError):  # from the gate
             return self.fail(error.__cause__)
-        if error.code not in {400, 403, 404, 409} or error.response is not None:
+        if error.code not in {400, 403, 404, 409, 413} or error.response is not None:
             return error
         return self.render("error.html", error=error), error.code
 

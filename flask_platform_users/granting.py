@@ -19,9 +19,10 @@ class Granting:
     """
 
     def __init__(self, unit: Unit) -> None:
-        if unit.mapping.by_hand is None:
+        billing = unit.directory.by_hand
+        if billing is None:
             raise HookError("PlatformUsers(billing=...)", "is no ManualBilling")
-        self.billing: ManualBilling = unit.mapping.by_hand
+        self.billing: ManualBilling = billing
         self.unit = unit
         self.now = unit.now
         self.grants = Grants(unit.directory)
@@ -179,7 +180,7 @@ def standing(unit: Unit) -> Standing:
 
 def changeable(unit: Unit) -> str | None:
     """Return the sentence that says why a user's subscription is not to be changed, if it is so."""
-    billing = unit.mapping.by_hand
+    billing = unit.directory.by_hand
     if billing is None:
         return "This product's billing cannot be changed by hand."
     with guarded(unit.session, "Billing.managed"):

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import ObjectDeletedError
 
 from .errors import HookError, RefusedError
 
@@ -27,6 +28,7 @@ def guarded(session: Any, hook: str) -> Iterator[None]:
         HookError: it raised, committed or rolled back.
         RefusedError: it refused, on purpose.
         DBAPIError: the database failed under it.
+        ObjectDeletedError: it read a row that is gone.
     """
     real: Session = session() if callable(session) else session
     wrong: list[str] = []
@@ -44,7 +46,7 @@ def guarded(session: Any, hook: str) -> Iterator[None]:
     sa.event.listen(real, "after_rollback", notice_rollback)
     try:
         yield
-    except (HookError, RefusedError, DBAPIError):
+    except (HookError, RefusedError, DBAPIError, ObjectDeletedError):
         raise
     except Exception as error:
         raise HookError(hook, f"raised {type(error).__name__}") from error

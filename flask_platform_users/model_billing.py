@@ -1,8 +1,9 @@
 """``ModelBilling``: serves a host's own tables of plans, subscriptions and add-ons without code."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -57,9 +58,11 @@ class Held:
 
     Args:
         plan: the column that holds the plan's key: of the user's own row (``User.plan_id``), or
-            of a table of subscriptions (``Subscription.plan_id``), of which the row with the
-            highest key counts.
-        user: the subscription's column that points at the user; None on the user's own row.
+            of another table (``Subscription.plan_id``), of which the last row counts.
+        user: the other table's column that points at the user; None on the user's own row.
+        platform: the other table's column that holds the platform, where a user of several
+            platforms has a plan on each: ``Membership.tenant_id``.
+        since: by which the last of a user's rows is known; None where that is their key.
         renews: when it renews by itself.
         ends: when it ends.
         managed: when a payment provider manages it, so that it is not changed by hand:
@@ -69,6 +72,8 @@ class Held:
     plan: Attribute
     _: KW_ONLY
     user: Attribute | None = None
+    platform: Attribute | None = None
+    since: Attribute | None = None
     renews: Attribute | None = None
     ends: Attribute | None = None
     managed: Predicate | None = None
@@ -81,12 +86,15 @@ class Booked:
     Args:
         add_on: the column that points at the add-on.
         to: the column that points at the subscription, or at the user.
+        platform: the column that holds the platform, where a user of several platforms has add-ons
+            on each.
         quantity: how many; None where a row is one.
     """
 
     add_on: Attribute
     _: KW_ONLY
     to: Attribute
+    platform: Attribute | None = None
     quantity: Attribute | None = None
 
 
@@ -98,7 +106,7 @@ class ModelBilling:
         plans: the model of the plans, or the plans themselves where no table keeps them and every
             platform sells the same.
         held: which plan a user has.
-        add_ons: the model of the add-ons.
+        add_ons: the model of the add-ons, or the add-ons themselves, as with plans.
         booked: which add-ons a user has.
     """
 
@@ -108,14 +116,21 @@ class ModelBilling:
         plans: Catalogue | Sequence[Offer],
         *,
         held: Held,
-        add_ons: Catalogue | None = None,
+        add_ons: Catalogue | Sequence[Offer] | None = None,
         booked: Booked | None = None,
     ) -> None:
         self.db = db
+        self.platform: Any = None
         self.plans = plans
         self.held = held
         self.add_ons = add_ons
         self.booked = booked
+
+    def of_platform(self, platform: Any) -> "ModelBilling":
+        """Return the billing of one platform, where users may have a plan on each of several."""
+        bound = copy.copy(self)
+        bound.platform = platform
+        return bound
 
     def subscription(self, user: Any) -> Subscription | None:
         """Read it. At most three statements."""
@@ -138,10 +153,7 @@ class ModelBilling:
 
     def offers(self, platform: Any) -> Sequence[Offer]:
         """Read the catalogue. At most two statements."""
-        if isinstance(self.plans, Catalogue):
-            found = self._sold(self.plans, "plan", self.held.plan, platform)
-        else:
-            found = list(self.plans)
+        found = self._sold(self.plans, "plan", self.held.plan, platform)
         if self.add_ons and self.booked:
             found += self._sold(self.add_ons, "add_on", self.booked.add_on, platform)
         return found
@@ -152,7 +164,8 @@ class ModelBilling:
         if self.held.managed is None or row is None:
             return False
         found = self.db.session.scalar(
-            sa.select(sa.literal(1)).where(_same(row), self.held.managed).limit(1)
+            sa.select(sa.literal(1)).where(_same(row), self.held.managed).limit(1),
+            bind_arguments={"mapper": mapper_of(type(row))},
         )
         return found is not None
 
@@ -171,10 +184,15 @@ class ModelBilling:
             assert held.user is not None  # noqa: S101  (a user's own row is always there)
             row = model_of(held.user)()
             setattr(row, held.user.key, _pointed_value(user, held.user))
+            if held.platform is not None:
+                setattr(row, held.platform.key, self.platform)
+            if held.since is not None:
+                setattr(row, held.since.key, _as_kept(held.since, datetime.now(UTC)))
             self.db.session.add(row)
-        elif plan is None and held.user is not None:
-            if row is not None:
-                self.db.session.delete(row)
+        elif row is None:
+            return
+        elif plan is None and not clause(held.plan).nullable:
+            self._delete(row)
             return
         setattr(row, held.plan.key, None if plan is None else _key_in(held.plan, plan))
         for attribute, moment in ((held.renews, renews), (held.ends, ends)):
@@ -191,6 +209,8 @@ class ModelBilling:
             row = model_of(booked.add_on)()
             setattr(row, booked.add_on.key, _key_in(booked.add_on, add_on))
             setattr(row, booked.to.key, owner)
+            if booked.platform is not None:
+                setattr(row, booked.platform.key, self.platform)
             if booked.quantity is not None:
                 setattr(row, booked.quantity.key, 1)
             self.db.session.add(row)
@@ -215,17 +235,33 @@ class ModelBilling:
         if self.held.user is None:
             return user
         model = model_of(self.held.user)
+        last = [*mapper_of(model).primary_key]
+        if self.held.since is not None:
+            last.insert(0, clause(self.held.since))
         return self.db.session.scalar(
             sa.select(model)
             .where(self.held.user == _pointed_value(user, self.held.user))
-            .order_by(*(column.desc() for column in mapper_of(model).primary_key))
+            .where(*self._here(self.held.platform))
+            .order_by(*(column.desc() for column in last))
             .limit(1)
         )
 
+    def _here(self, platform: Attribute | None) -> list[sa.ColumnElement[bool]]:
+        return [] if platform is None else [platform == self.platform]
+
+    def _delete(self, row: Any) -> None:
+        """Delete a subscription with what is booked to it."""
+        if self.booked is not None and pointed_at(type(row), self.booked.to) is not None:
+            key = _pointed_value(row, self.booked.to)
+            booked = sa.select(model_of(self.booked.to)).where(self.booked.to == key)
+            for booking in self.db.session.scalars(booked).all():
+                self.db.session.delete(booking)
+            self.db.session.flush()
+        self.db.session.delete(row)
+
     def _plan(self, key: Any) -> Offer:
         if not isinstance(self.plans, Catalogue):
-            named = {offer.key: offer for offer in self.plans}
-            return named.get(word(key)) or Offer(kind="plan", key=word(key), name=word(key))
+            return _named(self.plans, "plan", key)
         pointed = _pointed(self.plans, self.held.plan)
         found = self.db.session.execute(
             sa.select(*_columns(self.plans, pointed)).where(pointed == key)
@@ -237,31 +273,32 @@ class ModelBilling:
     def _booked(self, user: Any, row: Any) -> list[AddOn]:
         if self.add_ons is None or self.booked is None:
             return []
-        pointed = _pointed(self.add_ons, self.booked.add_on)
+        catalogue, add_on = self.add_ons, self.booked.add_on
         quantity = sa.literal(1) if self.booked.quantity is None else self.booked.quantity
-        statement = (
-            sa.select(*_columns(self.add_ons, pointed), quantity.label("quantity"))
-            .select_from(model_of(self.booked.add_on))
-            .join(self.add_ons.model, pointed == self.booked.add_on)
-            .where(self.booked.to == self._owner(user, row))
+        booked = sa.select(quantity.label("quantity")).where(
+            self.booked.to == self._owner(user, row), *self._here(self.booked.platform)
+        )
+        if not isinstance(catalogue, Catalogue):
+            rows = self.db.session.execute(booked.add_columns(add_on.label("key")).order_by(add_on))
+            return [_add_on(_named(catalogue, "add_on", row.key), row.quantity) for row in rows]
+        pointed = _pointed(catalogue, add_on)
+        rows = self.db.session.execute(
+            booked.add_columns(*_columns(catalogue, pointed))
+            .select_from(model_of(add_on))
+            .join(catalogue.model, pointed == add_on)
             .order_by(pointed)
         )
-        return [
-            AddOn(
-                name=offer.name,
-                price=offer.price,
-                quantity=found.quantity,
-                key=offer.key,
-                limits=offer.limits,
-                features=offer.features,
-            )
-            for found in self.db.session.execute(statement)
-            for offer in [_offer(found, self.add_ons, "add_on")]
-        ]
+        return [_add_on(_offer(row, catalogue, "add_on"), row.quantity) for row in rows]
 
     def _sold(
-        self, catalogue: Catalogue, kind: Kind, pointing: Attribute, platform: Any
+        self,
+        catalogue: Catalogue | Sequence[Offer],
+        kind: Kind,
+        pointing: Attribute,
+        platform: Any,
     ) -> list[Offer]:
+        if not isinstance(catalogue, Catalogue):
+            return list(catalogue)
         pointed = _pointed(catalogue, pointing)
         statement = sa.select(*_columns(catalogue, pointed))
         if catalogue.platform is not None:
@@ -280,7 +317,9 @@ class ModelBilling:
         booked, subscription = self._bookings(), self._row(user)
         owner = self._owner(user, subscription)
         statement = sa.select(model_of(booked.add_on)).where(
-            booked.to == owner, booked.add_on == _key_in(booked.add_on, add_on)
+            booked.to == owner,
+            booked.add_on == _key_in(booked.add_on, add_on),
+            *self._here(booked.platform),
         )
         return self.db.session.scalars(statement).first(), owner
 
@@ -368,6 +407,23 @@ def _offer(row: Any, catalogue: Catalogue, kind: Kind) -> Offer:
         interval=found["interval"],
         limits=limits,
         features=features,
+    )
+
+
+def _named(offers: Sequence[Offer], kind: Kind, key: Any) -> Offer:
+    """Return the offer of a key; what is not offered any more goes by its key."""
+    named = {offer.key: offer for offer in offers}
+    return named.get(word(key)) or Offer(kind=kind, key=word(key), name=word(key))
+
+
+def _add_on(offer: Offer, quantity: int) -> AddOn:
+    return AddOn(
+        name=offer.name,
+        price=offer.price,
+        quantity=quantity,
+        key=offer.key,
+        limits=offer.limits,
+        features=offer.features,
     )
 
 

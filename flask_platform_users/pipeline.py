@@ -8,6 +8,7 @@ commit or with nothing changed at all.
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -132,7 +133,18 @@ class Pipeline:
     @property
     def actor_id(self) -> str | None:
         """By what the history knows the person; None for the system."""
-        return None if self.actor is SYSTEM else self.policy.id_of(self.actor)
+        if self.actor is SYSTEM:
+            return None
+        with guarded(self.session, "Policy.id_of"):
+            return self.policy.id_of(self.actor)
+
+    @property
+    def actor_name(self) -> str:
+        """What the history calls the person; empty for the system."""
+        if self.actor is SYSTEM:
+            return ""
+        with guarded(self.session, "Policy.name_of"):
+            return self.policy.name_of(self.actor)
 
     def prompt(self, action: Action, key: str, data: Any = None, *, sent: bool = False) -> Prompt:
         """Return what the form of an action shows. Nothing is locked, nothing is written.
@@ -149,8 +161,7 @@ class Pipeline:
         """
         unit = self._load(action, key)
         self._check(action, unit)
-        unit.form = action.build_form(unit, data)
-        valid = unit.form is None or (sent and unit.form.validate())
+        valid = self._fill_in(action, unit, data, check=sent) and (sent or unit.form is None)
         return Prompt(
             user=unit.user,
             form=unit.form,
@@ -204,22 +215,24 @@ class Pipeline:
         seen, before = order.seen, self._facts(action, unit)
         if seen is not None and seen != before:
             raise StaleError(" ".join(_differences(seen, before)))
-        unit.form = action.build_form(unit, order.data)
-        valid = unit.form is None or unit.form.validate()
+        valid = self._fill_in(action, unit, order.data)
         for line in self._impact(action, unit):
             if line.forbids:
                 raise RefusedError(f"{line.what}: this forbids it.")
         if not valid:
             raise InvalidError(unit.form)
         owner = self._runs_platform(unit.user.record)
-        with guarded(self.session, f"{type(action).__name__}.perform"):
+        with self._hook(action, "perform"):
             changed = action.perform(unit)
             self.session.flush()
         if changed is False:
             self.session.rollback()
             return Result(outcome="unchanged", seq=None, user=unit.user)
-        if owner and not self.policy.has_owner(self.directory.platform):
-            raise RefusedError("This would leave the platform without an owner.")
+        if owner:
+            with guarded(self.session, "Policy.has_owner"):
+                left = self.policy.has_owner(self.directory.platform)
+            if not left:
+                raise RefusedError("This would leave the platform without an owner.")
         after = self._after(unit)
         changes = {} if after is None else _changes(before, self._facts(action, after))
         changes |= action.recorded(unit)
@@ -231,21 +244,36 @@ class Pipeline:
     def _load(self, action: Action, key: str, *, lock: bool = False) -> Unit:
         """Read the actor's rights and the user again, now that nobody else changes them."""
         try:
-            if self.actor is not SYSTEM and (
-                self.policy.platform_of(self.actor) != self.directory.platform
-            ):
+            if self.actor is not SYSTEM and not self._runs(self.actor):
                 raise ForbiddenError("You do not run this platform any more.")
             if lock:
                 self.directory.lock(key)
             directory = self.directory.among(action.among)
             user = directory.user(key)
-            if self.actor is not SYSTEM and not self.policy.allows(
-                self.actor, action.name, user.record
-            ):
+            if self.actor is not SYSTEM and not self._allows(action, user):
                 raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
         except ObjectDeletedError as error:
             raise ForbiddenError("Your account is gone.") from error
         return self._unit(directory, user)
+
+    def _runs(self, person: Any) -> bool:
+        with guarded(self.session, "Policy.platform_of"):
+            runs: bool = self.policy.platform_of(person) == self.directory.platform
+        return runs
+
+    def _allows(self, action: Action, user: UserDetails) -> bool:
+        with guarded(self.session, "Policy.allows"):
+            return self.policy.allows(self.actor, action.name, user.record)
+
+    def _hook(self, action: Action, method: str) -> AbstractContextManager[None]:
+        """Guard a method of an action, which may be the host's."""
+        return guarded(self.session, f"{type(action).__name__}.{method}")
+
+    def _fill_in(self, action: Action, unit: Unit, data: Any, *, check: bool = True) -> bool:
+        """Give the unit its form; say whether it is filled in right, if that is to be checked."""
+        with self._hook(action, "build_form"):
+            unit.form = action.build_form(unit, data)
+            return unit.form is None or not check or unit.form.validate()
 
     def _unit(self, directory: Directory, user: UserDetails) -> Unit:
         return Unit(
@@ -254,19 +282,20 @@ class Pipeline:
             form=None,
             directory=directory,
             actor_id=self.actor_id,
-            actor_name="" if self.actor is SYSTEM else self.policy.name_of(self.actor),
+            actor_name=self.actor_name,
             policy=self.policy,
         )
 
     def _facts(self, action: Action, unit: Unit) -> dict[str, str]:
-        with guarded(self.session, f"{type(action).__name__}.facts"):
+        with self._hook(action, "facts"):
             return facts(unit.user) | dict(action.facts(unit))
 
     def _check(self, action: Action, unit: Unit) -> None:
         """Refuse oneself, the equal and the stronger, and what the user's state forbids."""
         if self.actor is not SYSTEM:
             self._check_rank(unit)
-        refusal = action.refusal(unit)
+        with self._hook(action, "refusal"):
+            refusal = action.refusal(unit)
         if refusal:
             raise RefusedError(refusal)
 
@@ -277,18 +306,19 @@ class Pipeline:
                 raise ForbiddenError("You cannot do this to yourself.")
             if self.directory.is_shut_out(own_key):
                 raise ForbiddenError("Your own account is blocked.")
-        if not self.policy.outranks(self.actor, unit.user.record):
+        with guarded(self.session, "Policy.outranks"):
+            outranks = self.policy.outranks(self.actor, unit.user.record)
+        if not outranks:
             raise ForbiddenError(f"{unit.user.name} helps to run this platform, as you do.")
 
     def _runs_platform(self, record: Any) -> bool:
         return (
-            self.actor is not SYSTEM
-            and isinstance(record, type(self.actor))
-            and (self.policy.platform_of(record) == self.directory.platform)
+            self.actor is not SYSTEM and isinstance(record, type(self.actor)) and self._runs(record)
         )
 
     def _impact(self, action: Action, unit: Unit) -> list[Impact]:
-        lines = list(action.impact(unit))
+        with self._hook(action, "impact"):
+            lines = list(action.impact(unit))
         if self.impact is not None:
             with guarded(self.session, "PlatformUsers(impact=...)"):
                 lines += self.impact(unit.user.record, action)

@@ -63,13 +63,13 @@ class Standing:
 
 def standing_of(directory: Directory, user: UserDetails) -> Standing:
     """Read what a user has. Without grants it costs no more than the host's own billing does."""
-    billing, now = directory.mapping.billing, directory.now()
+    billing, now = directory.billing, directory.now()
     if billing is None:
         return Standing(
             subscription=None, written=None, managed=False, grants=(), unsettled=(), now=now
         )
     written = billing.subscription(user.record)
-    by_hand = directory.mapping.by_hand
+    by_hand = directory.by_hand
     grants = Grants(directory).of(user.key) if by_hand else []
     managed = bool(by_hand and by_hand.managed(user.record))
     subscription = written

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from .hosts import HOSTS, Host
+from .hosts import HOSTS, Abilities
 from .world import World
 
 
@@ -169,6 +169,18 @@ def world(used_world: World) -> World:
     return used_world
 
 
+def on_hosts_where(condition: Callable[[Abilities], bool]) -> pytest.MarkDecorator:
+    """Run a test on those hosts only that can express what it is about."""
+    names = [name for name in WORLDS if condition(HOSTS[name.partition("/")[0]].CAN)]
+    return pytest.mark.parametrize("used_world", names, indirect=True)
+
+
+def on_host(name: str) -> pytest.MarkDecorator:
+    """Run a test on one host only, on every database: for what no schema has a part in."""
+    names = [f"{name}/{database}" for database in DATABASES]
+    return pytest.mark.parametrize("used_world", names, indirect=True)
+
+
 @pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest) -> str:
     """Return the name of each database in turn."""
@@ -180,9 +192,9 @@ def database(request: pytest.FixtureRequest) -> str:
 # What the run prints at its end
 
 
-def mount_lines(host: Host) -> int:
-    """Count the lines of a host's whole integration."""
-    return len(inspect.getsource(inspect.unwrap(host.mount)).splitlines())
+def lines_of(part: Callable[..., Any]) -> int:
+    """Count the lines of a part of a host's integration: its ``mount``, or its ``billing``."""
+    return len(inspect.getsource(inspect.unwrap(part)).splitlines())
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -199,14 +211,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         return
     write = terminalreporter.write_line
     terminalreporter.section("hosts × databases: tests passed")
-    write(f"{'host':<16}{'mount, lines':>14}" + "".join(f"{name:>14}" for name in DATABASES))
+    heads = ("mount, lines", "billing, lines", *DATABASES)
+    write(f"{'host':<16}" + "".join(f"{head:>16}" for head in heads))
     for name, host in HOSTS.items():
         cells = (
             f"{passed[name, database]}"
             + (f" ({failed[name, database]} failed)" if failed[name, database] else "")
             for database in DATABASES
         )
-        write(f"{name:<16}{mount_lines(host):>14}" + "".join(f"{cell:>14}" for cell in cells))
+        lines = (f"{lines_of(part)}" for part in (host.mount, host.billing))
+        write(f"{name:<16}" + "".join(f"{cell:>16}" for cell in (*lines, *cells)))
 
 
 __all__ = ["DATABASES", "HOSTS", "NewDatabase", "Worlds", "need"]

@@ -1,73 +1,16 @@
 """Every built-in action does what it says on every host, and the history tells all of it."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
-
-from flask_platform_users.audit import Chain, Keys
-from flask_platform_users.history import Event, History, HistoryQuery
-from flask_platform_users.settings import Settings
 
 from .hosts import Key, Login
 from .html import parse
+from .office import SOON, UNTIL, Office, alert, failing, hidden, verify
 from .world import World
-
-SOON = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=300)
-UNTIL = f"{SOON:%Y-%m-%dT%H:%M}"
-
-
-class Office:
-    """A platform with an owner at work and a few users."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.platform: Key = world.platform()
-        self.owner: Login = world.owner(self.platform)
-        self.client: FlaskClient = world.client(self.owner)
-        self.statuses = world.host.CAN.statuses
-        people = [world.person(self.platform, status=status) for status in self.statuses]
-        self.users = dict(zip(self.statuses, world.add(*people), strict=True))
-        self.user: Key = self.users["active"]
-
-    def ask(self, action: str, key: Key) -> TestResponse:
-        return self.client.get(self.url(action, key))
-
-    def do(self, action: str, key: Key, **fields: str) -> TestResponse:
-        return self.send(action, key, self.hidden(action, key) | fields)
-
-    def send(self, action: str, key: Key, fields: dict[str, str]) -> TestResponse:
-        return self.client.post(self.url(action, key), data=fields)
-
-    def hidden(self, action: str, key: Key) -> dict[str, str]:
-        page = parse(self.ask(action, key).text)
-        return {
-            node.attributes["name"]: node.attributes["value"]
-            for node in page.all("input", type="hidden")
-        }
-
-    def url(self, action: str, key: Key) -> str:
-        return self.world.url("act", name=action, key=str(key))
-
-    def status(self, key: Key, at: datetime | None = None) -> str:
-        with self.world.directory(self.platform) as directory:
-            if at is not None:
-                object.__setattr__(directory, "now", lambda: at)
-            return directory.user(str(key)).status
-
-    def events(self, **query: Any) -> list[Event]:
-        with self.world.directory(self.platform) as directory:
-            return History(directory).page(HistoryQuery(**query)).events
-
-    def told(self) -> list[tuple[str, str]]:
-        return [(event.action, event.outcome) for event in reversed(self.events())]
-
-    def writable(self) -> tuple[str, ...]:
-        return self.world.extension.mapping.writable
 
 
 @pytest.fixture
@@ -75,26 +18,12 @@ def office(world: World) -> Office:
     return Office(world)
 
 
-def alert(response: TestResponse) -> str:
-    return parse(response.text).one(role="alert").text
-
-
-def verify(office: Office) -> None:
-    """The chain of the office's platform is as it was written."""
-    world = office.world
-    with world.directory(office.platform) as directory:
-        keys: Keys = Settings.of(world.app).keys(world.app)
-        mapping = directory.mapping
-        chain = Chain(mapping.tables, directory.session, office.platform, keys, mapping.bind)
-        assert chain.verify(chain.head()) is None
-
-
 def test_a_blocked_user_is_blocked_for_the_reason_given(office: Office) -> None:
     response = office.do("block", office.user, reason="overdue")
     assert response.status_code == 303
     page = office.client.get(response.location).text
     assert "Blocked: overdue" in page
-    assert parse(page).one(class_="pu-message").text.endswith(" blocked user0001.")
+    assert parse(page).one(class_="pu-message").text.endswith(f" blocked {office.name}.")
     assert office.status(office.user) == "blocked"
     assert office.told() == [("block", "done")]
     (event,) = office.events()
@@ -182,11 +111,9 @@ def test_a_form_that_the_user_changed_under_is_refused_with_both_values(office: 
         response
     )
     assert "typed" in response.text
-    again = {
-        node.attributes["name"]: node.attributes["value"]
-        for node in parse(response.text).all("input", type="hidden")
-    }
-    assert office.send("block", office.user, again | {"reason": "typed"}).status_code == 303
+    assert (
+        office.send("block", office.user, hidden(response) | {"reason": "typed"}).status_code == 303
+    )
 
 
 def test_the_same_request_twice_is_done_once(office: Office) -> None:
@@ -349,9 +276,9 @@ def test_a_form_from_another_site_is_refused(office: Office) -> None:
 def test_opening_forms_and_history_writes_nothing(office: Office) -> None:
     office.do("block", office.user, reason="x")
     with office.world.statements() as statements:
-        for name in ("block", "unblock", "set_status"):
-            office.ask(name, office.user)
-        for endpoint in ("show_history", "export_history"):
+        for action in office.world.extension.actions:
+            office.ask(action.name, office.user)
+        for endpoint in ("show_history", "export_history", "show_granted"):
             assert office.client.get(office.world.url(endpoint)).status_code == 200
     verbs = {statement.text.split()[0].upper() for statement in statements}
     assert verbs <= {"SELECT", "PRAGMA", "SET", "SHOW"}
@@ -389,23 +316,3 @@ def test_a_failing_database_leaves_nothing_half_done(office: Office) -> None:
     assert number > 8
     assert office.told() == [*before, ("block", "done")]
     verify(office)
-
-
-class failing:  # noqa: N801  # read as "with failing(...)"
-    """Have one statement fail, by its number from 0."""
-
-    def __init__(self, world: World, number: int) -> None:
-        self.world, self.left = world, number
-
-    def _fail(self, _c: Any, _cursor: Any, text: str, *_: Any) -> None:
-        self.left -= 1
-        if self.left == -1:
-            raise sa.exc.OperationalError(text, {}, Exception("the disk is on fire"))
-
-    def __enter__(self) -> None:
-        for engine in self.world.engines:
-            sa.event.listen(engine, "before_cursor_execute", self._fail)
-
-    def __exit__(self, *_: object) -> None:
-        for engine in self.world.engines:
-            sa.event.remove(engine, "before_cursor_execute", self._fail)

@@ -296,6 +296,20 @@ def test_a_catalogue_that_the_plan_does_not_point_at_is_refused(app: Flask) -> N
     ]
 
 
+def test_what_narrows_the_rows_has_to_be_a_column_of_them(app: Flask) -> None:
+    held = Held(Contract.plan_id, user=Contract.person_id, since=Person.id, platform=Person.tenant)
+    extras = Catalogue(Extra, name=Extra.title)
+    booked = Booked(PersonExtra.extra_id, to=PersonExtra.person_id, platform=Person.tenant)
+    assert faults(ModelBilling(db, plans, held=held, add_ons=extras, booked=booked), app) == [
+        "Held(since=...) was given Person.id; expected a column of Contract, where the plan is "
+        "kept.",
+        "Held(platform=...) was given Person.tenant; expected a column of Contract, where the plan "
+        "is kept.",
+        "Booked(platform=...) was given Person.tenant; expected a column of PersonExtra, which "
+        "says who has which add-on.",
+    ]
+
+
 def test_add_ons_without_a_join_table_are_refused(app: Flask) -> None:
     held = Held(Contract.plan_id, user=Contract.person_id)
     extras = Catalogue(Extra, name=Extra.title)

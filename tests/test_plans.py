@@ -1,605 +1,531 @@
 """Plans and add-ons by hand: given once, shown why, true by the clock, and taken back on time."""
 
-import os
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
-from html import unescape
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask, g
-from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from example_app import create_app
-from example_app.models import (
-    Channel,
-    Plan,
-    Subscription,
-    SubscriptionAddOn,
-    User,
-    WhatsAppNumber,
-    db,
-    utc_now,
-)
-from example_app.plans import billing
-from example_app.seed import seed
-from flask_platform_users import Money
+from flask_platform_users import Catalogue, Subscription
 from flask_platform_users.actions import due_grants
 from flask_platform_users.actions.plans import months_after
-from flask_platform_users.grants import Grants
-from flask_platform_users.history import Event, History, HistoryQuery
+from flask_platform_users.grants import Grant, Grants
+from flask_platform_users.history import Event
 from flask_platform_users.pipeline import SYSTEM, Order, Pipeline
-from flask_platform_users.settings import Settings
 from flask_platform_users.standing import standing_of
 
-PAGE = "/platform/users"
-SERVERS = {
-    "postgresql": ("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"),
-    "mariadb": ("TEST_MARIADB_URL", "mariadb+pymysql://root@127.0.0.1:3306/mysql"),
-}
+from .conftest import on_hosts_where
+from .hosts import Key
+from .html import parse
+from .office import Office, alert, hidden, verify
+from .world import World
+
+LARGE = {"period": "month", "reason": "They asked"}
 
 
-def execute(url: sa.URL, statement: str) -> None:
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        connection.exec_driver_sql(statement)
+class Desk(Office):
+    """An office that sells: its user has five contacts and bought the plan Medium."""
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.host = world.host
+        person = world.person(self.platform, usage={"contacts": 5})
+        (self.user,), self.name = world.add(person), person.username
+        with world.app.app_context():
+            self.host.open_shop(self.platform)
+        self.buy("Medium")
 
-@pytest.fixture(scope="module", params=["sqlite", *SERVERS])
-def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The address of an empty database."""
-    if request.param == "sqlite":
-        path: Path = tmp_path_factory.mktemp("plans") / "example.sqlite3"
-        yield f"sqlite:///{path}"
-        return
-    variable, default = SERVERS[request.param]
-    admin = sa.make_url(os.environ.get(variable) or default)
-    name = f"plan_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    try:
-        execute(admin, f"DROP DATABASE IF EXISTS {name}")
-        execute(admin, f"CREATE DATABASE {name}")
-    except sa.exc.OperationalError:
-        pytest.skip(f"{request.param} does not answer; set {variable} to where it is.")
-    yield admin.set(database=name).render_as_string(hide_password=False)
-    execute(admin, f"DROP DATABASE {name}")
+    def buy(self, plan: str | None, *, managed: bool = False) -> None:
+        """Let the user subscribe to a plan without the page."""
+        with self.world.app.app_context():
+            self.host.subscribe(self.platform, self.user, plan, managed=managed)
 
-
-@pytest.fixture(scope="module")
-def product(database: str) -> Iterator[Flask]:
-    product = create_app(database, config={"SECRET_KEY": "secret"})
-    with product.app_context():
-        db.create_all()
-        seed()
-    yield product
-    with product.app_context():
-        db.session.remove()
-        db.engine.dispose()
-
-
-@dataclass
-class Desk:
-    """The owner of a platform, at work on one user of it."""
-
-    product: Flask
-    client: FlaskClient
-    key: int
-    plans: dict[str, str]
+    def kept(self) -> tuple[str | None, int]:
+        """Return what the product's own tables say: the plan, and the number of add-ons."""
+        with self.world.app.app_context():
+            return self.host.bought(self.platform, self.user)
 
     def open(self, action: str) -> TestResponse:
-        return self.client.get(f"{PAGE}/do/{action}/{self.key}")
+        """Open the form of an action on the user."""
+        return self.ask(action, self.user)
 
-    def send(self, form: TestResponse, action: str, **data: str) -> TestResponse:
-        return self.client.post(f"{PAGE}/do/{action}/{self.key}", data=hidden(form) | data)
+    def fill(self, action: str, offer: str, **data: str) -> tuple[TestResponse, dict[str, str]]:
+        """Choose an offer by its name and fill in the rest; return the answer and what was sent."""
+        form = self.open(action)
+        given = LARGE | {"offer": choice(form, offer)} | data
+        return self.send(action, self.user, hidden(form) | given), given
 
-    def do(self, action: str, **data: str) -> TestResponse:
+    def give(self, action: str, offer: str, **data: str) -> TestResponse:
         """Fill in a form, look at what it shows, and send it."""
-        form = self.send(self.open(action), action, **data)
-        return self.send(form, action, **data) if form.status_code == 200 else form
+        shown, given = self.fill(action, offer, **data)
+        if shown.status_code != 200:
+            return shown
+        return self.send(action, self.user, hidden(shown) | given)
 
     def assign(self, plan: str, **data: str) -> TestResponse:
-        given = {"offer": self.plans[plan], "period": "month", "reason": "They asked"} | data
-        return self.do("assign_plan", **given)
+        """Assign a plan."""
+        return self.give("assign_plan", plan, **data)
 
     def details(self) -> str:
-        return text(self.client.get(f"{PAGE}/id/{self.key}"))
-
-    def kept(self) -> tuple[str, int] | None:
-        """What the product's own tables say: the plan, and the number of add-ons."""
-        held = db.session.execute(
-            sa.select(Plan.name, Subscription.id)
-            .join(Plan, Plan.id == Subscription.plan_id)
-            .where(Subscription.user_id == self.key)
-        ).first()
-        if held is None:
-            return None
-        booked = sa.select(sa.func.sum(SubscriptionAddOn.quantity)).where(
-            SubscriptionAddOn.subscription_id == held.id
-        )
-        return held.name, int(db.session.scalar(booked) or 0)
+        """Return the text of the user's page."""
+        return parse(self.client.get(self.world.user_url(self.user)).text).text
 
     def by_clock(self) -> str | None:
-        directory = self.extension.directory(1)
-        found = standing_of(directory, directory.user(str(self.key))).subscription
-        db.session.rollback()
-        return None if found is None else found.plan
+        """Return the plan that the user has now."""
+        with self.world.directory(self.platform) as directory:
+            found = standing_of(directory, directory.user(str(self.user))).subscription
+            return None if found is None else found.plan
+
+    def written(self) -> Subscription | None:
+        """Return what the host's billing tells of the user."""
+        with self.world.directory(self.platform) as directory:
+            assert directory.billing is not None
+            return directory.billing.subscription(directory.user(str(self.user)).record)
+
+    def grants(self) -> list[Grant]:
+        """Return what was given to the user and not taken back."""
+        with self.world.directory(self.platform) as directory:
+            return Grants(directory).of(self.user)
 
     def pass_days(self, days: int) -> None:
         """Let time pass for what was given."""
-        table = self.extension.mapping.tables.grant
-        for grant in Grants(self.extension.directory(1)).of(self.key):
-            db.session.execute(
-                sa.update(table)
-                .where(table.c.id == grant.id)
-                .values(
-                    starts=grant.starts - timedelta(days=days),
-                    ends=grant.ends and grant.ends - timedelta(days=days),
-                )
-            )
-        db.session.commit()
+        past = timedelta(days=days)
+        with self.world.directory(self.platform) as directory:
+            grants = Grants(directory)
+            for grant in grants.of(self.user):
+                ends = grant.ends and grant.ends - past
+                grants.change(grant, starts=grant.starts - past, ends=ends)
+            directory.session.commit()
 
-    def settle(self) -> list[str]:
-        """Do what is due, as the clock's own command would; return what was done."""
-        keys = Settings.of(self.product).keys(self.product)
-        done = []
-        for platform, key, action in list(due_grants(self.extension, utc_now())):
-            pipeline = Pipeline(
-                self.extension.directory(platform), self.extension.policy, SYSTEM, keys
-            )
-            if pipeline.run(Order(action=action, key=str(key))).outcome == "done":
-                done.append(action.name)
-        return done
+    def tick(self) -> list[str]:
+        """Settle what is due by the command; return what was done."""
+        before = len(self.told())
+        said = self.world.app.test_cli_runner().invoke(args=["platform-users", "tick"])
+        assert said.exit_code == 0, said.output
+        return [action for action, _ in self.told()[before:]]
 
     def last(self) -> Event:
-        query = HistoryQuery(user=str(self.key), per_page=1)
-        event = History(self.extension.directory(1)).page(query).events[0]
-        db.session.rollback()
-        return event
+        """Return the last that the history tells."""
+        return self.events(per_page=1)[0]
 
-    @property
-    def extension(self) -> Any:
-        return self.product.extensions["platform_users"]["platform_users"]
+
+def choice(form: TestResponse, name: str) -> str:
+    """Return what choosing an option of a form sends, by the beginning of its label."""
+    labels = parse(form.text).all("label", class_="pu-choice")
+    (value,) = (
+        label.one("input").attributes["value"] for label in labels if label.text.startswith(name)
+    )
+    return value
+
+
+def in_days(days: int) -> str:
+    """Return a moment to come, as a form sends it."""
+    return f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M}"
 
 
 @pytest.fixture
-def desk(product: Flask) -> Iterator[Desk]:
-    """A fresh user with the plan Growth, two WhatsApp numbers and three webchats."""
-    client = product.test_client()
-    token = hidden(client.get("/login"))
-    client.post("/login", data={"email": "owner@acme.example", "password": "demo"} | token)
-    with product.app_context():
-        plans = {
-            name: str(key)
-            for key, name in db.session.execute(
-                sa.select(Plan.id, Plan.name).where(Plan.platform_id == 1)
-            )
-        }
-        number = db.session.scalar(sa.select(sa.func.max(User.id))) or 0
-        user = User(
-            platform_id=1,
-            username=f"Mina {number}",
-            email=f"mina{number}@mail.example",
-            password_hash="x",
-            role="admin",
-            status="active",
-        )
-        db.session.add(user)
-        db.session.flush()
-        here = {"user_id": user.id, "platform_id": 1}
-        db.session.add_all(
-            [
-                Subscription(
-                    user_id=user.id,
-                    plan_id=int(plans["Growth"]),
-                    renews_at=utc_now().replace(microsecond=0) + timedelta(days=9),
-                ),
-                *(WhatsAppNumber(**here, phone="+1", name="Sales") for _ in range(2)),
-                *(Channel(**here, kind="webchat", name="Shop") for _ in range(3)),
-            ]
-        )
-        db.session.commit()
-        yield Desk(product, client, user.id, plans)
-        db.session.remove()
+def desk(world: World) -> Desk:
+    return Desk(world)
 
 
-def hidden(form: TestResponse) -> dict[str, str]:
-    names = "csrf_token|seen|request_id|shown"
-    found = re.findall(rf'name="({names})"[^>]*value="([^"]*)"', form.text)
-    return dict(found)
-
-
-def text(page: TestResponse) -> str:
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text)))
+WITH_ADD_ONS = on_hosts_where(lambda can: can.add_ons)
 
 
 def test_assigning_a_plan_first_shows_the_difference_and_what_is_over_already(desk: Desk) -> None:
-    form = desk.send(
-        desk.open("assign_plan"),
-        "assign_plan",
-        offer=desk.plans["Starter"],
-        period="month",
-        reason="Test",
-    )
-    shown = text(form)
+    form, _ = desk.fill("assign_plan", "Small")
     assert form.status_code == 200
+    shown = parse(form.text).one(class_="pu-impact").text
     for line in (
-        "Plan: Growth → Starter",
-        "Campaign reports removed",
-        "Channels: 8 → 3",
-        "Channels: 5 of 3 over the limit",
+        "Plan: Medium → Small",
+        "Reports removed",
+        "Contacts: 10 → 2",
+        "Contacts: 5 of 2 over the limit",
     ):
         assert line in shown
-    assert desk.kept() == ("Growth", 0)
-
-
-@pytest.mark.parametrize("price", ["1e50", "Infinity", "NaN", "sNaN", "9" * 5000, "1.234", "-1"])
-def test_a_price_that_is_no_amount_is_asked_for_again(desk: Desk, price: str) -> None:
-    form = desk.send(
-        desk.open("assign_plan"),
-        "assign_plan",
-        offer=desk.plans["Starter"],
-        period="forever",
-        price=price,
-        reason="kept as typed",
-    )
-    assert form.status_code == 422
-    assert "kept as typed" in form.text
-
-
-@pytest.mark.parametrize("reason", [" ", "\t", "\0"])
-def test_a_reason_without_a_word_is_asked_for_again(desk: Desk, reason: str) -> None:
-    form = desk.send(
-        desk.open("assign_plan"),
-        "assign_plan",
-        offer=desk.plans["Starter"],
-        period="forever",
-        reason=reason,
-    )
-    assert form.status_code == 422
-    assert "Say why." in form.text
+    assert desk.kept() == ("Medium", 0)
 
 
 def test_what_is_sent_has_to_be_what_was_shown(desk: Desk) -> None:
-    first = {"offer": desk.plans["Starter"], "period": "month", "reason": "Test"}
-    form = desk.send(desk.open("assign_plan"), "assign_plan", **first)
-    other = desk.send(form, "assign_plan", **first | {"offer": desk.plans["Scale"]})
+    form, given = desk.fill("assign_plan", "Small")
+    given["offer"] = choice(form, "Large")
+    other = desk.send("assign_plan", desk.user, hidden(form) | given)
     assert other.status_code == 200
-    assert "Plan: Growth → Scale" in text(other)
-    assert desk.kept() == ("Growth", 0)
+    assert "Plan: Medium → Large" in parse(other.text).text
+    assert desk.kept() == ("Medium", 0)
 
 
 def test_an_assigned_plan_is_written_recorded_and_explained(desk: Desk) -> None:
-    assert desk.assign("Scale", price="10.50", note="Until the fair").status_code == 303
-    assert desk.kept() == ("Scale", 0)
+    priced = {"price": "10.50"} if desk.host.CAN.prices else {}
+    assert desk.assign("Large", note="Until the fair", **priced).status_code == 303
+    assert desk.kept() == ("Large", 0)
     event = desk.last()
     was, now = event.changes["Plan"]
-    assert (event.action, event.reason, was) == ("assign_plan", "They asked", "Growth")
-    assert now.startswith("Scale for 10.50 EUR until ")
+    assert (event.action, event.reason, was) == ("assign_plan", "They asked", "Medium")
+    assert now.startswith("Large for 10.50 EUR until " if priced else "Large until ")
     details = desk.details()
-    assert "10.50 EUR a month" in details
-    assert ", then Growth" in details
-    assert "Channels 5 unlimited Scale: unlimited, given by owner@acme.example until" in details
-    grant = Grants(desk.extension.directory(1)).of(desk.key)[0]
-    assert grant.price == Money(Decimal("10.50"), "EUR")
+    assert ("Price 10.50 EUR" in details) == bool(priced)
+    assert "Contacts 5 unlimited Large: unlimited, given by" in details
+    assert "White label Large, given by" in details
+    assert "“They asked”" in details
+    (grant,) = desk.grants()
     assert grant.ends == months_after(grant.starts, 1)
+    verify(desk)
 
 
-def test_a_plan_given_for_good_has_no_end(desk: Desk) -> None:
-    desk.assign("Scale", period="forever")
-    desk.pass_days(5000)
-    assert (desk.by_clock(), desk.settle()) == ("Scale", [])
+@on_hosts_where(lambda can: not can.prices)
+def test_what_has_no_price_is_given_for_none(desk: Desk) -> None:
+    refused = desk.assign("Large", price="10.50")
+    assert refused.status_code == 409
+    assert "Large has no price, so there is none to replace." in alert(refused)
+    assert desk.kept() == ("Medium", 0)
 
 
-def test_a_foreign_plan_and_a_missing_reason_come_back_with_what_was_typed(desk: Desk) -> None:
-    foreign = str(db.session.scalar(sa.select(Plan.id).where(Plan.platform_id == 2).limit(1)))
-    refused = desk.assign("Scale", offer=foreign, reason="", note="Kept words")
-    assert refused.status_code == 422
-    assert "Not a valid choice." in refused.text
-    assert "Say why." in refused.text
-    assert "Kept words" in refused.text
-    assert desk.kept() == ("Growth", 0)
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "sentence"),
-    [
+def test_a_form_that_cannot_be_is_asked_for_again_with_what_was_typed(desk: Desk) -> None:
+    form = desk.open("assign_plan")
+    along = hidden(form) | LARGE | {"offer": choice(form, "Large"), "note": "Kept words"}
+    for field, value, sentence in (
+        *(("price", price, "") for price in ("1e50", "Infinity", "sNaN", "9" * 5000, "1.234")),
         ("price", "-1", "Give an amount."),
         ("price", "NaN", "Give an amount."),
         ("price", "1.005", "Give an amount with at most two decimals."),
+        *(("reason", reason, "Say why.") for reason in ("", " ", "\t", "\0")),
         ("starts", "2020-01-01T10:00", "Choose a moment that is still to come."),
         ("starts", "9999-12-31T10:00", "Choose a moment within twenty years."),
         ("period", "date", "Say until when."),
         ("period", "aeon", "Not a valid choice."),
-    ],
-)
-def test_a_term_that_cannot_be_is_refused(
-    desk: Desk, field: str, value: str, sentence: str
-) -> None:
-    refused = desk.assign("Scale", **{field: value})
-    assert refused.status_code == 422
-    assert sentence in text(refused)
+        ("offer", "no such plan", "Not a valid choice."),
+        ("offer", "", "Choose one."),
+    ):
+        refused = desk.send("assign_plan", desk.user, along | {field: value})
+        assert refused.status_code == 422, (field, value)
+        assert sentence in refused.text
+        assert "Kept words" in refused.text
+    assert desk.kept() == ("Medium", 0)
+
+
+def test_a_plan_of_another_platform_cannot_be_given(desk: Desk) -> None:
+    world, elsewhere = desk.world, desk.world.platform("Globex")
+    with world.app.app_context():
+        desk.host.open_shop(elsewhere)
+    with world.directory(elsewhere) as directory:
+        assert directory.by_hand is not None
+        foreign = {offer.key for offer in directory.by_hand.offers(elsewhere)}
+    with world.directory(desk.platform) as directory:
+        assert directory.by_hand is not None
+        foreign -= {offer.key for offer in directory.by_hand.offers(desk.platform)}
+    form = hidden(desk.open("assign_plan")) | LARGE
+    for key in foreign:
+        refused = desk.send("assign_plan", desk.user, form | {"offer": key})
+        assert refused.status_code == 422
+    assert desk.kept() == ("Medium", 0)
 
 
 def test_a_subscription_that_changed_meanwhile_is_refused_with_both(desk: Desk) -> None:
-    given = {"offer": desk.plans["Scale"], "period": "month", "reason": "Test"}
-    form = desk.send(desk.open("assign_plan"), "assign_plan", **given)
-    db.session.execute(
-        sa.update(Subscription)
-        .where(Subscription.user_id == desk.key)
-        .values(plan_id=int(desk.plans["Starter"]))
-    )
-    db.session.commit()
-    refused = desk.send(form, "assign_plan", **given)
+    form, given = desk.fill("assign_plan", "Large")
+    desk.buy("Small")
+    refused = desk.send("assign_plan", desk.user, hidden(form) | given)
     assert refused.status_code == 409
-    assert "Plan was “Growth” when you opened this form and is “Starter” now." in text(refused)
-    assert desk.kept() == ("Starter", 0)
+    assert "Plan was “Medium” when you opened this form and is “Small” now." in alert(refused)
+    assert desk.kept() == ("Small", 0)
 
 
 def test_sending_the_same_form_twice_gives_the_plan_once(desk: Desk) -> None:
-    given = {"offer": desk.plans["Scale"], "period": "month", "reason": "Test"}
-    form = desk.send(desk.open("assign_plan"), "assign_plan", **given)
-    first, second = (desk.send(form, "assign_plan", **given) for _ in range(2))
+    form, given = desk.fill("assign_plan", "Large")
+    fields = hidden(form) | given
+    first, second = (desk.send("assign_plan", desk.user, fields) for _ in range(2))
+    assert first.status_code == 303
     assert first.location == second.location
-    assert len(Grants(desk.extension.directory(1)).of(desk.key)) == 1
+    assert len(desk.grants()) == 1
 
 
 def test_a_plan_with_an_end_goes_back_by_the_clock_and_then_in_the_tables(desk: Desk) -> None:
-    before = db.session.scalar(
-        sa.select(Subscription.renews_at).where(Subscription.user_id == desk.key)
-    )
-    desk.assign("Scale")
+    before = desk.written()
+    desk.assign("Large")
     desk.pass_days(40)
-    assert (desk.by_clock(), desk.kept()) == ("Growth", ("Scale", 0))
-    assert "Scale" not in desk.details().split("Subscription", 1)[1].split("History", 1)[0]
-    assert desk.settle() == ["end_grant"]
-    assert desk.kept() == ("Growth", 0)
+    assert (desk.by_clock(), desk.kept()) == ("Medium", ("Large", 0))
+    assert "Plan Medium" in desk.details()
+    assert desk.tick() == ["end_grant"]
+    assert desk.kept() == ("Medium", 0)
+    assert desk.written() == before
     event = desk.last()
-    assert (event.actor, event.changes) == (None, {"Plan": ("Scale", "Growth")})
-    assert before == db.session.scalar(
-        sa.select(Subscription.renews_at).where(Subscription.user_id == desk.key)
-    )
-    assert desk.settle() == []
+    assert (event.actor, event.changes) == (None, {"Plan": ("Large", "Medium")})
+    assert desk.tick() == []
+    verify(desk)
+
+
+def test_what_was_due_is_settled_once_however_often_it_is_asked_for(desk: Desk) -> None:
+    desk.assign("Large")
+    desk.pass_days(40)
+    extension = desk.world.extension
+    with desk.world.directory(desk.platform) as directory:
+        due = [action for _, _, action in due_grants(extension, datetime.now(UTC))]
+        keys = extension.chain(desk.platform).keys
+        pipeline = Pipeline(directory, extension.policy, SYSTEM, keys)
+        orders = [Order(action=action, key=str(desk.user)) for action in due * 2]
+        assert [pipeline.run(order).outcome for order in orders] == ["done", "unchanged"]
+
+
+def test_a_plan_given_for_good_has_no_end(desk: Desk) -> None:
+    desk.assign("Large", period="forever")
+    desk.pass_days(5000)
+    assert (desk.by_clock(), desk.tick()) == ("Large", [])
 
 
 def test_whoever_had_no_plan_has_none_afterwards(desk: Desk) -> None:
-    db.session.execute(sa.delete(Subscription).where(Subscription.user_id == desk.key))
-    db.session.commit()
-    desk.assign("Scale")
-    assert desk.kept() == ("Scale", 0)
+    desk.buy(None)
+    desk.assign("Large")
+    if desk.host.CAN.add_ons:  # it goes with the plan
+        desk.give("give_add_on", "Support", period="forever")
+    assert desk.kept()[0] == "Large"
     desk.pass_days(40)
     assert desk.by_clock() is None
-    desk.settle()
-    assert desk.kept() is None
+    assert desk.tick() == ["end_grant"]
+    assert desk.kept()[0] is None
+    assert "No subscription." in desk.details()
 
 
 def test_a_plan_given_on_top_of_another_gives_way_to_it(desk: Desk) -> None:
-    desk.assign("Starter", period="year")
-    desk.assign("Scale", period="week")
+    desk.assign("Small", period="year")
+    desk.assign("Large", period="week")
     desk.pass_days(10)
-    assert desk.by_clock() == "Starter"
-    assert desk.settle() == ["end_grant"]
-    assert desk.kept() == ("Starter", 0)
+    assert desk.by_clock() == "Small"
+    assert desk.tick() == ["end_grant"]
+    assert desk.kept() == ("Small", 0)
     desk.pass_days(400)
-    assert (desk.by_clock(), desk.settle()) == ("Growth", ["end_grant"])
-    assert desk.kept() == ("Growth", 0)
+    assert (desk.by_clock(), desk.tick()) == ("Medium", ["end_grant"])
+    assert desk.kept() == ("Medium", 0)
 
 
 def test_a_plan_that_begins_later_is_only_noted_until_then(desk: Desk) -> None:
-    start = utc_now() + timedelta(days=5)
-    desk.assign("Scale", starts=f"{start:%Y-%m-%dT%H:%M}")
-    assert desk.kept() == ("Growth", 0)
-    assert desk.by_clock() == "Growth"
-    assert desk.last().changes["To come"][1].startswith("Scale from ")
+    desk.assign("Large", starts=in_days(5))
+    assert (desk.by_clock(), desk.kept()) == ("Medium", ("Medium", 0))
+    assert desk.last().changes["To come"][1].startswith("Large from ")
     desk.pass_days(6)
-    assert desk.by_clock() == "Scale"
-    assert desk.settle() == ["begin_grant"]
-    assert desk.kept() == ("Scale", 0)
+    assert desk.by_clock() == "Large"
+    assert desk.tick() == ["begin_grant"]
+    assert desk.kept() == ("Large", 0)
     desk.pass_days(60)
-    assert desk.settle() == ["end_grant"]
-    assert desk.kept() == ("Growth", 0)
+    assert desk.tick() == ["end_grant"]
+    assert desk.kept() == ("Medium", 0)
 
 
 def test_a_plan_that_came_and_went_unsettled_is_never_written(desk: Desk) -> None:
-    start = utc_now() + timedelta(days=5)
-    desk.assign("Scale", starts=f"{start:%Y-%m-%dT%H:%M}")
+    desk.assign("Large", starts=in_days(5))
     desk.pass_days(90)
-    assert desk.by_clock() == "Growth"
-    assert desk.settle() == ["begin_grant"]
-    assert desk.kept() == ("Growth", 0)
+    assert desk.by_clock() == "Medium"
+    assert desk.tick() == ["begin_grant"]
+    assert desk.kept() == ("Medium", 0)
 
 
 def test_one_given_plan_may_follow_another_without_a_gap(desk: Desk) -> None:
-    desk.assign("Starter", period="week")
-    start = utc_now() + timedelta(days=7)
-    desk.assign("Scale", starts=f"{start:%Y-%m-%dT%H:%M}", period="week")
+    desk.assign("Small", period="week")
+    desk.assign("Large", starts=in_days(7), period="week")
     desk.pass_days(8)
-    assert desk.by_clock() == "Scale"
-    assert desk.settle() == ["begin_grant", "end_grant"]
-    assert desk.kept() == ("Scale", 0)
+    assert desk.by_clock() == "Large"
+    assert desk.tick() == ["begin_grant", "end_grant"]
+    assert desk.kept() == ("Large", 0)
     desk.pass_days(8)
-    desk.settle()
-    assert desk.kept() == ("Growth", 0)
+    desk.tick()
+    assert desk.kept() == ("Medium", 0)
 
 
 def test_a_plan_that_the_user_changed_meanwhile_is_not_overruled(desk: Desk) -> None:
-    desk.assign("Scale")
-    db.session.execute(
-        sa.update(Subscription)
-        .where(Subscription.user_id == desk.key)
-        .values(plan_id=int(desk.plans["Starter"]))
-    )
-    db.session.commit()
+    desk.assign("Large")
+    desk.buy("Small")
     desk.pass_days(40)
-    assert desk.by_clock() == "Starter"
-    desk.settle()
-    assert desk.kept() == ("Starter", 0)
+    assert desk.by_clock() == "Small"
+    desk.tick()
+    assert desk.kept() == ("Small", 0)
 
 
-def test_what_a_payment_provider_manages_is_never_touched(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk.assign("Scale")
+@on_hosts_where(lambda can: can.managed)
+def test_what_a_payment_provider_manages_is_never_touched(desk: Desk) -> None:
+    desk.assign("Large")
+    desk.buy("Large", managed=True)
     desk.pass_days(40)
-    monkeypatch.setattr(billing, "managed", lambda _: True)
     refused = desk.open("assign_plan")
     assert refused.status_code == 409
-    assert "A payment provider manages the subscription of Mina" in text(refused)
-    assert desk.by_clock() == "Scale"
-    desk.settle()
-    assert desk.kept() == ("Scale", 0)
+    assert "A payment provider manages the subscription of " in alert(refused)
+    assert desk.by_clock() == "Large"
+    assert desk.tick() == ["end_grant"]
+    assert desk.kept() == ("Large", 0)
 
 
 def test_a_billing_that_fails_halfway_leaves_nothing_half_done(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = billing.assign
+    billing: Any = desk.world.extension.billing
+    real = type(billing).assign
 
-    def assign(*arguments: Any, **more: Any) -> None:
-        real(*arguments, **more)
+    def assign(self: Any, *arguments: Any, **more: Any) -> None:
+        real(self, *arguments, **more)
         raise RuntimeError("The payment service is away.")
 
-    monkeypatch.setattr(billing, "assign", assign)
-    failed = desk.assign("Scale")
+    monkeypatch.setattr(type(billing), "assign", assign)
+    failed = desk.assign("Large")
     assert failed.status_code == 500
-    assert "(Billing.assign)" in text(failed)
-    assert desk.kept() == ("Growth", 0)
-    assert Grants(desk.extension.directory(1)).of(desk.key) == []
+    assert "(Billing.assign)" in failed.text
+    assert desk.kept() == ("Medium", 0)
+    assert desk.grants() == []
     assert desk.last().outcome == "failed"
 
 
 def test_a_billing_that_cannot_be_read_fails_with_a_sentence(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def subscription(_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise RuntimeError("The payment service is away.")
 
-    monkeypatch.setattr(billing, "subscription", subscription)
-    assert desk.open("assign_plan").status_code == 500
-    assert "Subscription is unavailable" in desk.details()
+    for method in ("offers", "managed", "subscription"):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(desk.world.extension.billing), method, fail)
+            failed = desk.open("assign_plan")
+            assert failed.status_code == 500
+            assert f"(Billing.{method})" in failed.text
+            assert ("Subscription is unavailable" in desk.details()) == (method != "offers")
 
 
-def test_what_was_due_is_settled_once_however_often_it_is_asked_for(desk: Desk) -> None:
-    desk.assign("Scale")
-    desk.pass_days(40)
-    due = [action for _, key, action in due_grants(desk.extension, utc_now()) if key == desk.key]
-    keys = Settings.of(desk.product).keys(desk.product)
-    extension = desk.extension
-    outcomes = [
-        Pipeline(extension.directory(1), extension.policy, SYSTEM, keys)
-        .run(Order(action=action, key=str(desk.key)))
-        .outcome
-        for action in due * 2
-    ]
-    assert outcomes == ["done", "unchanged"]
-
-
+@WITH_ADD_ONS
 def test_an_add_on_is_given_for_a_while_and_taken_back(desk: Desk) -> None:
-    done = desk.do("give_add_on", offer="1", period="week", reason="The fair")
-    assert done.status_code == 303
-    assert desk.kept() == ("Growth", 1)
-    assert "Channels 5 of 9 Growth: 8 Extra channel: +1, given by owner@" in desk.details()
+    assert desk.give("give_add_on", "More contacts", period="week").status_code == 303
+    assert desk.kept() == ("Medium", 1)
+    assert "Contacts 5 of 15 Medium: 10 More contacts: +5, given by " in desk.details()
     desk.pass_days(8)
-    assert "Channels 5 of 8 Growth: 8 " in desk.details()
-    assert desk.settle() == ["end_grant"]
-    assert desk.kept() == ("Growth", 0)
-    assert desk.last().changes == {"Add-ons": ("Extra channel × 1", "")}
+    assert "Contacts 5 of 10 Medium: 10" in desk.details()
+    assert desk.tick() == ["end_grant"]
+    assert desk.kept() == ("Medium", 0)
+    assert desk.last().changes == {"Add-ons": ("More contacts × 1", "")}
+    verify(desk)
 
 
+@WITH_ADD_ONS
 def test_an_add_on_without_limits_is_explained_too(desk: Desk) -> None:
-    desk.do("give_add_on", offer="3", period="forever", reason="Goodwill")
-    assert (
-        "Priority support Priority support, given by owner@acme.example for good: “Goodwill”"
-        in desk.details()
-    )
+    desk.give("give_add_on", "Support", period="forever", reason="Goodwill")
+    details = desk.details()
+    assert "Support Support, given by" in details
+    assert "for good: “Goodwill”" in details
 
 
-def test_an_add_on_bought_beside_the_given_one_stays(desk: Desk) -> None:
-    subscription = db.session.scalar(
-        sa.select(Subscription.id).where(Subscription.user_id == desk.key)
-    )
-    db.session.add(SubscriptionAddOn(subscription_id=subscription, add_on_id=1, quantity=2))
-    db.session.commit()
-    desk.do("give_add_on", offer="1", period="week", reason="The fair")
-    assert desk.kept() == ("Growth", 3)
+@on_hosts_where(lambda can: can.add_ons and can.quantities)
+def test_an_add_on_had_already_stays_beside_the_given_one(desk: Desk) -> None:
+    desk.give("give_add_on", "More contacts", period="forever")
+    desk.give("give_add_on", "More contacts", period="week")
+    assert desk.kept() == ("Medium", 2)
     desk.pass_days(8)
-    desk.settle()
-    assert desk.kept() == ("Growth", 2)
+    desk.tick()
+    assert desk.kept() == ("Medium", 1)
 
 
+@on_hosts_where(lambda can: can.add_ons and not can.quantities)
+def test_an_add_on_that_can_be_had_once_is_not_given_twice(desk: Desk) -> None:
+    desk.give("give_add_on", "More contacts", period="forever")
+    refused = desk.give("give_add_on", "More contacts", period="week")
+    assert refused.status_code == 409
+    assert "has More contacts already." in alert(refused)
+    assert (desk.kept(), len(desk.grants())) == (("Medium", 1), 1)
+
+
+@WITH_ADD_ONS
 def test_removing_an_add_on_takes_back_what_was_given(desk: Desk) -> None:
-    desk.do("give_add_on", offer="1", period="week", reason="The fair")
-    assert desk.do("remove_add_on", offer="1", reason="A mistake").status_code == 303
-    assert desk.kept() == ("Growth", 0)
-    assert Grants(desk.extension.directory(1)).of(desk.key) == []
+    desk.give("give_add_on", "More contacts", period="week")
+    assert desk.give("remove_add_on", "More contacts").status_code == 303
+    assert desk.kept() == ("Medium", 0)
+    assert desk.grants() == []
     assert desk.open("remove_add_on").status_code == 409
 
 
 def test_without_a_subscription_there_is_nothing_to_add_to(desk: Desk) -> None:
-    db.session.execute(sa.delete(Subscription).where(Subscription.user_id == desk.key))
-    db.session.commit()
+    desk.buy(None)
     assert desk.open("give_add_on").status_code == 409
 
 
 def test_what_was_given_is_extended_made_permanent_and_let_lapse(desk: Desk) -> None:
-    desk.assign("Scale")
-    grants = Grants(desk.extension.directory(1))
-    grant = grants.of(desk.key)[0]
+    desk.assign("Large")
+    (grant,) = desk.grants()
     assert grant.ends is not None
     chosen = {"grant": grant.id, "reason": "Patience"}
-    assert desk.do("extend_grant", **chosen, period="month").status_code == 303
-    assert grants.of(desk.key)[0].ends == months_after(grant.ends, 1)
-    ends = sa.select(Subscription.ends_at).where(Subscription.user_id == desk.key)
-    assert db.session.scalar(ends) == months_after(grant.ends, 1)
-    assert desk.do("keep_grant", **chosen).status_code == 303
-    assert grants.of(desk.key)[0].ends is None
+    extended = months_after(grant.ends, 1)
+    assert desk.do("extend_grant", desk.user, period="month", **chosen).status_code == 303
+    assert desk.grants()[0].ends == extended
+    written = desk.written()
+    assert written is not None
+    if desk.host.CAN.ends:
+        assert written.ends is not None
+        assert abs(written.ends - extended) < timedelta(seconds=1)
+    assert desk.do("keep_grant", desk.user, **chosen).status_code == 303
+    assert desk.grants()[0].ends is None
     assert desk.open("extend_grant").status_code == 409
-    assert desk.do("lapse_grant", **chosen).status_code == 303
-    assert desk.kept() == ("Growth", 0)
+    assert desk.do("lapse_grant", desk.user, **chosen).status_code == 303
+    assert desk.kept() == ("Medium", 0)
     assert desk.open("lapse_grant").status_code == 409
+    verify(desk)
 
 
-def test_the_page_of_what_was_given_lists_it_by_its_end(desk: Desk) -> None:
-    desk.do("give_add_on", offer="1", period="forever", reason="Third of all")
-    desk.assign("Scale", period="year", reason="Second of all")
-    desk.do("give_add_on", offer="1", period="week", reason="First of all")
-    page = text(desk.client.get(f"{PAGE}/granted"))
-    places = [page.index(f"{place} of all") for place in ("First", "Second", "Third")]
-    assert places == sorted(places)
-    assert "Given by hand" in desk.client.get(f"{PAGE}/").text
-
-
-def test_the_pages_of_what_was_given_hold_each_grant_once(
+def test_the_page_of_what_was_given_lists_it_by_its_end(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for period in ("week", "forever", "week", "month", "forever"):
-        desk.do("give_add_on", offer="1", period=period, reason="Many")
+    terms = {"week": in_days(400), "forever": "", "month": "", "year": ""}
+    for period, starts in terms.items():
+        desk.assign("Large", period=period, starts=starts, reason=f"Given: {period}.")
+    page = desk.client.get(desk.world.url("show_granted")).text
+    places = [page.index(f"Given: {period}.") for period in ("month", "year", "week", "forever")]
+    assert places == sorted(places)
+    assert "Given by hand" in desk.client.get(desk.world.url()).text
+
     monkeypatch.setattr("flask_platform_users.grants.PER_PAGE", 2)
-    grants = Grants(desk.extension.directory(1))
     seen: list[str] = []
-    while page := grants.page(seen[-1] if seen else None)[:2]:
-        seen += [grant.id for grant in page]
-    assert len(seen) == len(set(seen))
-    assert {grant.id for grant in grants.of(desk.key)} <= set(seen)
+    with desk.world.directory(desk.platform) as directory:
+        while page_of := Grants(directory).page(seen[-1] if seen else None)[:2]:
+            seen += [grant.id for grant in page_of]
+    assert sorted(seen) == sorted(grant.id for grant in desk.grants())
 
 
-def test_another_platform_sees_nothing_of_it(desk: Desk) -> None:
-    desk.assign("Scale", reason="Between us")
-    for name in list(g):  # what belongs to the other person's request, in the same app context
-        g.pop(name)
-    client = desk.product.test_client()
-    token = hidden(client.get("/login"))
-    client.post("/login", data={"email": "owner@globex.example", "password": "demo"} | token)
-    assert client.get(f"{PAGE}/").status_code == 200
-    assert "Between us" not in client.get(f"{PAGE}/granted").text
-    assert client.get(f"{PAGE}/do/lapse_grant/{desk.key}").status_code == 404
+def test_another_platform_sees_nothing_of_what_was_given(desk: Desk) -> None:
+    desk.assign("Large", reason="Between us")
+    world, elsewhere = desk.world, desk.world.platform("Globex")
+    other = world.client(world.owner(elsewhere))
+    assert "Between us" not in other.get(world.url("show_granted")).text
+    assert other.get(desk.url("lapse_grant", desk.user)).status_code == 404
+
+
+@on_hosts_where(lambda can: can.shared_accounts)
+def test_a_user_of_two_platforms_has_a_subscription_on_each(desk: Desk) -> None:
+    world, host = desk.world, desk.host
+    elsewhere: Key = world.platform("Globex")
+    world.add(world.person(elsewhere, account=desk.user))
+    with world.app.app_context():
+        host.open_shop(elsewhere)
+        host.subscribe(elsewhere, desk.user, "Small")
+    desk.assign("Large")
+    desk.give("give_add_on", "Support")
+    assert desk.kept() == ("Large", 1)
+    other = world.client(world.owner(elsewhere))
+    details = parse(other.get(world.user_url(desk.user)).text).text
+    assert "Plan Small" in details
+    assert "Support" not in details
+    desk.pass_days(40)
+    assert desk.tick() == ["end_grant", "end_grant"]
+    with world.app.app_context():
+        assert host.bought(elsewhere, desk.user) == ("Small", 0)
+
+
+def test_a_name_of_a_plan_is_shown_as_text_whatever_is_in_it(desk: Desk) -> None:
+    catalogue = getattr(desk.world.extension.billing, "plans", None)
+    if not isinstance(catalogue, Catalogue):  # the product's own code names its plans
+        return
+    name = "<img src=x>'\"{{7*7}}"
+    with desk.world.app.app_context():
+        renamed: Any = catalogue.name
+        update = sa.update(catalogue.model).values({renamed.key: name})
+        desk.host.db.session.execute(update)
+        desk.host.db.session.commit()
+    for page in (desk.open("assign_plan"), desk.client.get(desk.world.user_url(desk.user))):
+        assert name in parse(page.text).text
+        assert not parse(page.text).all("img")
 
 
 def test_months_end_with_the_month() -> None:
-    start = utc_now().replace(year=2027, month=1, day=31)
+    start = datetime.now(UTC).replace(year=2027, month=1, day=31)
     assert months_after(start, 1) == start.replace(month=2, day=28)
     assert months_after(start, 12) == start.replace(year=2028)

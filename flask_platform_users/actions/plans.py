@@ -24,6 +24,7 @@ from ..binding import Mapping as Bound
 from ..errors import RefusedError
 from ..formatting import money, number
 from ..granting import Granting, changeable, standing
+from ..guard import guarded
 from ..results import UserRow
 from ..standing import (
     changed_by,
@@ -319,12 +320,11 @@ class RemoveAddOn(Action):
 
 def offers(unit: Unit, kind: str) -> list[Offer]:
     """Return what the platform sells of a kind."""
-    billing = unit.mapping.by_hand
-    return [
-        offer
-        for offer in (billing.offers(unit.directory.platform) if billing else ())
-        if offer.kind == kind
-    ]
+    billing = unit.directory.by_hand
+    if billing is None:
+        return []
+    with guarded(unit.session, "Billing.offers"):
+        return [o for o in billing.offers(unit.directory.platform) if o.kind == kind]
 
 
 def difference(

@@ -10,7 +10,7 @@ from . import (
     f_binds,
     g_security,
 )
-from .interface import NOON, OWNER, Abilities, Host, Key, Login, Person
+from .interface import ADD_ONS, NOON, OWNER, PLANS, Abilities, Host, Key, Login, Person, Sold
 
 HOSTS: dict[str, Host] = {
     host.NAME: host
@@ -26,4 +26,16 @@ HOSTS: dict[str, Host] = {
     )
 }
 
-__all__ = ["HOSTS", "NOON", "OWNER", "Abilities", "Host", "Key", "Login", "Person"]
+__all__ = [
+    "ADD_ONS",
+    "HOSTS",
+    "NOON",
+    "OWNER",
+    "PLANS",
+    "Abilities",
+    "Host",
+    "Key",
+    "Login",
+    "Person",
+    "Sold",
+]

@@ -1,5 +1,7 @@
 """A Python enum for the status, integer keys, owners among their own users.
 
+Plans and add-ons are enums too: the plan on the user, a row for each add-on, and no dates.
+
 Its layout asks the database for the name of the platform.
 """
 
@@ -15,15 +17,29 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
 from flask_sqlalchemy import SQLAlchemy
 from jinja2 import DictLoader
-from sqlalchemy import DateTime, ForeignKey, Index, MetaData, String, select
+from sqlalchemy import DateTime, ForeignKey, Index, MetaData, String, delete, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    Booked,
+    Count,
+    Held,
+    ModelBilling,
+    PlatformUsers,
+    Policy,
+    Status,
+    Users,
+)
 
-from .interface import OWNER, Abilities, Login, Person
+from .interface import ADD_ONS, OWNER, PLANS, Abilities, Login, Person
 
 NAME = "a-enum"
-CAN = Abilities(statuses=("active", "inactive", "blocked", "pending"), owner_is_user=True)
+CAN = Abilities(
+    statuses=("active", "inactive", "blocked", "pending"),
+    owner_is_user=True,
+    quantities=False,
+    ends=False,
+)
 
 LAYOUT = """\
 <!doctype html>
@@ -55,6 +71,21 @@ class State(enum.Enum):
     INVITED = "invited"
 
 
+class Tier(enum.Enum):
+    """A plan."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+class Extra(enum.Enum):
+    """An add-on."""
+
+    CONTACTS = "more contacts"
+    SUPPORT = "support"
+
+
 class Workspace(Model):
     """A platform."""
 
@@ -80,6 +111,14 @@ class User(Model, UserMixin):  # type: ignore[misc]
     last_login_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     is_owner: Mapped[bool] = mapped_column(default=False)
+    tier: Mapped[Tier | None]
+
+
+class UserExtra(Model):
+    """An add-on that a user has."""
+
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id), primary_key=True)
+    extra: Mapped[Extra] = mapped_column(primary_key=True)
 
 
 class Channel(Model):
@@ -102,6 +141,14 @@ class Campaign(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id), index=True)
+
+
+def billing() -> ModelBilling:
+    """Map the plans."""
+    plans = [sold.offer("plan", sold.name.lower()) for sold in PLANS]
+    add_ons = [sold.offer("add_on", sold.name.lower()) for sold in ADD_ONS]
+    held, booked = Held(User.tier), Booked(UserExtra.extra, to=UserExtra.user_id)
+    return ModelBilling(db, plans, held=held, add_ons=add_ons, booked=booked)
 
 
 def mount(app: Flask) -> None:
@@ -136,6 +183,7 @@ def mount(app: Flask) -> None:
             Count("instagram", Channel.user_id, where=Channel.kind == "ig"),
         ],
         usage=[Count("contacts", Contact.user_id), Count("campaigns", Campaign.user_id)],
+        billing=billing(),
         policy=OwnersOnly(),
     ).init_app(app)
 
@@ -247,3 +295,21 @@ def add_stranger() -> Login:
 def sign_in(client: FlaskClient, login: Login) -> None:
     """Sign in by username."""
     assert client.post("/login", data={"username": login.name}).location == "/home"
+
+
+def open_shop(platform: int) -> None:
+    """All workspaces sell the same."""
+
+
+def subscribe(platform: int, user: int, plan: str | None, *, managed: bool = False) -> None:
+    """Write it on the user."""
+    db.session.execute(delete(UserExtra).where(UserExtra.user_id == user))
+    db.session.get_one(User, user).tier = Tier(plan.lower()) if plan else None
+    db.session.commit()
+
+
+def bought(platform: int, user: int) -> tuple[str | None, int]:
+    """Read it from the user."""
+    tier = db.session.scalar(select(User.tier).where(User.id == user))
+    extras = db.session.scalars(select(UserExtra).where(UserExtra.user_id == user)).all()
+    return tier and tier.value.title(), len(extras)

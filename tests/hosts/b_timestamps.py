@@ -1,29 +1,41 @@
 """Booleans and timestamps for the status, UUID keys, plain SQLAlchemy models, a table per channel.
 
 Flask-SQLAlchemy gives sessions and engines only. Phones are not kept; nobody can be blocked.
+Each brand sells plans of its own; accounts have a row for each contract, paid elsewhere by some.
 """
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from flask import Flask, redirect, request
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Enum, ForeignKey, Index, MetaData, String
+from sqlalchemy import JSON, DateTime, Enum, ForeignKey, Index, MetaData, String, delete, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    Catalogue,
+    Count,
+    Held,
+    ModelBilling,
+    PlatformUsers,
+    Policy,
+    Status,
+    Users,
+)
 
-from .interface import Abilities, Login, Person
+from .interface import PLANS, Abilities, Login, Person
 
 NAME = "b-timestamps"
 CAN = Abilities(
     statuses=("active", "inactive", "pending"),
     fields=frozenset({"role", "last_login", "created"}),
     muddle=True,
+    add_ons=False,
+    managed=True,
 )
 
 db = SQLAlchemy()
@@ -81,6 +93,32 @@ def points_at_account() -> Mapped[uuid.UUID]:
     return mapped_column(ForeignKey(Account.id), index=True)
 
 
+class Tariff(Base):
+    """A plan of a brand, with its price in cents."""
+
+    __tablename__ = "tariffs"
+
+    id: Mapped[uuid.UUID] = new_key()
+    brand_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Brand.id), index=True)
+    title: Mapped[str] = mapped_column(String(80))
+    cents: Mapped[int]
+    max_contacts: Mapped[int | None]
+    words: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Contract(Base):
+    """What an account was subscribed to from some day on."""
+
+    __tablename__ = "contracts"
+
+    id: Mapped[uuid.UUID] = new_key()
+    account_id: Mapped[uuid.UUID] = points_at_account()
+    tariff_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Tariff.id))
+    signed: Mapped[datetime] = mapped_column(DateTime)
+    runs_out: Mapped[datetime | None] = mapped_column(DateTime)
+    provider_ref: Mapped[str | None] = mapped_column(String(40))
+
+
 class WhatsAppNumber(Base):
     """A connected number."""
 
@@ -126,6 +164,30 @@ class Campaign(Base):
     account_id: Mapped[uuid.UUID] = points_at_account()
 
 
+def billing() -> ModelBilling:
+    """Map the plans."""
+    return ModelBilling(
+        db,
+        Catalogue(
+            Tariff,
+            name=Tariff.title,
+            price=Tariff.cents / 100.0,
+            currency="EUR",
+            interval="month",
+            platform=Tariff.brand_id,
+            limits={"contacts": Tariff.max_contacts},
+            features=Tariff.words,
+        ),
+        held=Held(
+            Contract.tariff_id,
+            user=Contract.account_id,
+            since=Contract.signed,
+            ends=Contract.runs_out,
+            managed=Contract.provider_ref.is_not(None),
+        ),
+    )
+
+
 def mount(app: Flask) -> None:
     """Mount the page."""
 
@@ -160,6 +222,7 @@ def mount(app: Flask) -> None:
             Count("instagram", InstagramProfile.account_id),
         ],
         usage=[Count("contacts", Contact.account_id), Count("campaigns", Campaign.account_id)],
+        billing=billing(),
         policy=Operators(),
     ).init_app(app, url_prefix="/team/people")
 
@@ -257,3 +320,52 @@ def add_stranger() -> Login:
 def sign_in(client: FlaskClient, login: Login) -> None:
     """Sign in by key."""
     assert client.post("/login", data={"operator": login.name}).location == "/home"
+
+
+def open_shop(platform: uuid.UUID) -> None:
+    """Add the brand's plans."""
+    db.session.add_all(
+        Tariff(
+            brand_id=platform,
+            title=plan.name,
+            cents=int(plan.price * 100),
+            max_contacts=plan.contacts,
+            words=list(plan.features),
+        )
+        for plan in PLANS
+    )
+    db.session.commit()
+
+
+def subscribe(
+    platform: uuid.UUID, user: uuid.UUID, plan: str | None, *, managed: bool = False
+) -> None:
+    """Add a contract behind the others; without a plan, there never was one."""
+    contracts = select(Contract).where(Contract.account_id == user)
+    for contract in db.session.scalars(contracts):
+        contract.signed -= timedelta(days=400)
+        contract.runs_out = contract.signed + timedelta(days=300)
+    if plan is None:
+        db.session.execute(delete(Contract).where(Contract.account_id == user))
+    else:
+        sold = select(Tariff).where(Tariff.brand_id == platform, Tariff.title == plan)
+        db.session.add(
+            Contract(
+                account_id=user,
+                tariff_id=db.session.scalars(sold).one().id,
+                signed=datetime.now(UTC).replace(tzinfo=None),
+                provider_ref="sub_1" if managed else None,
+            )
+        )
+    db.session.commit()
+
+
+def bought(platform: uuid.UUID, user: uuid.UUID) -> tuple[str | None, int]:
+    """Read the last contract."""
+    last = (
+        select(Tariff.title)
+        .join(Contract, Contract.tariff_id == Tariff.id)
+        .where(Contract.account_id == user, Tariff.brand_id == platform)
+        .order_by(Contract.signed.desc())
+    )
+    return db.session.scalars(last).first(), 0

@@ -1,6 +1,7 @@
 """Membership by a join table, with the role and the status on it; an account may be in several.
 
-No status for people who have not finished signing up.
+No status for people who have not finished signing up. The plan is the membership's; nothing has
+a price.
 """
 
 from collections.abc import Sequence
@@ -12,15 +13,30 @@ from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, ForeignKey, Index, MetaData, String
+from sqlalchemy import DateTime, ForeignKey, Index, MetaData, String, delete, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    Booked,
+    Catalogue,
+    Count,
+    Held,
+    ModelBilling,
+    PlatformUsers,
+    Policy,
+    Status,
+    Users,
+)
 
-from .interface import Abilities, Login, Person
+from .interface import ADD_ONS, PLANS, Abilities, Login, Person
 
 NAME = "c-membership"
-CAN = Abilities(statuses=("active", "inactive", "blocked"), shared_accounts=True)
+CAN = Abilities(
+    statuses=("active", "inactive", "blocked"),
+    shared_accounts=True,
+    prices=False,
+    ends=False,
+)
 
 
 class Base(DeclarativeBase):
@@ -52,6 +68,25 @@ class Account(Model, UserMixin):  # type: ignore[misc]
     runs_tenant_id: Mapped[int | None] = mapped_column(ForeignKey(Tenant.id))
 
 
+class Package(Model):
+    """A plan of a tenant."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey(Tenant.id))
+    name: Mapped[str] = mapped_column(String(80))
+    contacts: Mapped[int | None]
+    reports: Mapped[bool]
+    white_label: Mapped[bool]
+
+
+class Extra(Model):
+    """An add-on, the same for all tenants."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    contacts: Mapped[int]
+
+
 class Membership(Model):
     """An account inside a tenant."""
 
@@ -62,6 +97,16 @@ class Membership(Model):
     role: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20))
     joined_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id))
+
+
+class BookedExtra(Model):
+    """How many of an add-on an account has inside a tenant."""
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey(Tenant.id), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey(Account.id), primary_key=True)
+    extra_id: Mapped[int] = mapped_column(ForeignKey(Extra.id), primary_key=True)
+    number: Mapped[int]
 
 
 class Inbox(Model):
@@ -84,6 +129,28 @@ class Thing(Model):
     tenant_id: Mapped[int] = mapped_column(ForeignKey(Tenant.id))
     account_id: Mapped[int] = mapped_column(ForeignKey(Account.id))
     kind: Mapped[str] = mapped_column(String(20))
+
+
+def billing() -> ModelBilling:
+    """Map the plans."""
+    return ModelBilling(
+        db,
+        Catalogue(
+            Package,
+            name=Package.name,
+            platform=Package.tenant_id,
+            limits={"contacts": Package.contacts},
+            features={"Reports": Package.reports, "White label": Package.white_label},
+        ),
+        held=Held(Membership.package_id, user=Membership.account_id, platform=Membership.tenant_id),
+        add_ons=Catalogue(Extra, name=Extra.name, limits={"contacts": Extra.contacts}),
+        booked=Booked(
+            BookedExtra.extra_id,
+            to=BookedExtra.account_id,
+            platform=BookedExtra.tenant_id,
+            quantity=BookedExtra.number,
+        ),
+    )
 
 
 def mount(app: Flask) -> None:
@@ -117,6 +184,7 @@ def mount(app: Flask) -> None:
         ),
         channels=[inboxes(kind) for kind in ("whatsapp", "webchat", "instagram")],
         usage=[things(kind) for kind in ("contacts", "campaigns")],
+        billing=billing(),
         policy=Runners(),
     ).init_app(app)
 
@@ -203,3 +271,41 @@ def add_stranger() -> Login:
 def sign_in(client: FlaskClient, login: Login) -> None:
     """Sign in by key."""
     assert client.post("/login", data={"account": login.name}).location == "/home"
+
+
+def open_shop(platform: int) -> None:
+    """Add the tenant's plans, and the add-ons of all."""
+    db.session.add_all(
+        Package(
+            tenant_id=platform,
+            name=plan.name,
+            contacts=plan.contacts,
+            reports="Reports" in plan.features,
+            white_label="White label" in plan.features,
+        )
+        for plan in PLANS
+    )
+    if db.session.scalar(select(func.count()).select_from(Extra)) == 0:
+        db.session.add_all(Extra(name=extra.name, contacts=extra.contacts) for extra in ADD_ONS)
+    db.session.commit()
+
+
+def subscribe(platform: int, user: int, plan: str | None, *, managed: bool = False) -> None:
+    """Write it on the membership."""
+    membership = db.session.get_one(Membership, (platform, user))
+    sold = select(Package.id).where(Package.tenant_id == platform, Package.name == plan)
+    membership.package_id = db.session.scalar(sold)
+    db.session.execute(
+        delete(BookedExtra).where(BookedExtra.tenant_id == platform, BookedExtra.account_id == user)
+    )
+    db.session.commit()
+
+
+def bought(platform: int, user: int) -> tuple[str | None, int]:
+    """Read it from the membership."""
+    membership = db.session.get_one(Membership, (platform, user), populate_existing=True)
+    plan = db.session.scalar(select(Package.name).where(Package.id == membership.package_id))
+    number = select(func.sum(BookedExtra.number)).where(
+        BookedExtra.tenant_id == platform, BookedExtra.account_id == user
+    )
+    return plan, int(db.session.scalar(number) or 0)

@@ -1,12 +1,15 @@
 """String keys of every kind, words of its own, counters on the user row, naive beside aware times.
 
+The plan is a key on the user row, with the day it runs until; add-ons are bought several at once.
+
 Its layout has blocks with other names, so it brings a ``platform_users/shell.html``.
 """
 
 import itertools
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, redirect, request
 from flask.testing import FlaskClient
@@ -14,12 +17,33 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
 from flask_sqlalchemy import SQLAlchemy
 from jinja2 import DictLoader
-from sqlalchemy import DateTime, ForeignKey, Index, MetaData, String
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    Numeric,
+    String,
+    delete,
+    func,
+    select,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    Booked,
+    Catalogue,
+    Count,
+    Held,
+    ModelBilling,
+    PlatformUsers,
+    Policy,
+    Status,
+    Users,
+)
 
-from .interface import Abilities, Login, Person
+from .interface import ADD_ONS, PLANS, Abilities, Login, Person
 
 NAME = "d-strings"
 CAN = Abilities(
@@ -73,6 +97,27 @@ class Steward(Model, UserMixin):  # type: ignore[misc]
         return self.login
 
 
+class Tariff(Model):
+    """A plan of a house."""
+
+    code: Mapped[str] = mapped_column(String(80), primary_key=True)
+    house_code: Mapped[str] = mapped_column(ForeignKey(House.code))
+    label: Mapped[str] = mapped_column(String(40))
+    fee: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+    cards: Mapped[int | None]
+    perks: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Option(Model):
+    """An add-on of a house."""
+
+    code: Mapped[str] = mapped_column(String(80), primary_key=True)
+    house_code: Mapped[str] = mapped_column(ForeignKey(House.code))
+    label: Mapped[str] = mapped_column(String(40))
+    fee: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+    cards: Mapped[int]
+
+
 class Client(Model):
     """A user."""
 
@@ -94,6 +139,17 @@ class Client(Model):
     seats: Mapped[int] = mapped_column(default=0)
     seen: Mapped[datetime | None] = mapped_column(DateTime)
     since: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    tariff_code: Mapped[str | None] = mapped_column(ForeignKey(Tariff.code))
+    paid_until: Mapped[datetime | None] = mapped_column(DateTime)
+
+
+class ClientOption(Model):
+    """How often a client has an add-on."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    client_ref: Mapped[str] = mapped_column(ForeignKey(Client.ref), index=True)
+    option_code: Mapped[str] = mapped_column(ForeignKey(Option.code))
+    times: Mapped[int]
 
 
 class Card(Model):
@@ -101,6 +157,32 @@ class Card(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     client_ref: Mapped[str] = mapped_column(ForeignKey(Client.ref), index=True)
+
+
+def billing() -> ModelBilling:
+    """Map the plans."""
+
+    def sold(model: Any, **more: Any) -> Catalogue:
+        return Catalogue(
+            model,
+            name=model.label,
+            price=model.fee,
+            currency="EUR",
+            interval="year",
+            platform=model.house_code,
+            limits={"contacts": model.cards},
+            **more,
+        )
+
+    return ModelBilling(
+        db,
+        sold(Tariff, features=Tariff.perks),
+        held=Held(Client.tariff_code, ends=Client.paid_until),
+        add_ons=sold(Option),
+        booked=Booked(
+            ClientOption.option_code, to=ClientOption.client_ref, quantity=ClientOption.times
+        ),
+    )
 
 
 def mount(app: Flask) -> None:
@@ -134,6 +216,7 @@ def mount(app: Flask) -> None:
             Count("telegram", Client.bots, label="Telegram"),
         ],
         usage=[Count("contacts", Card.client_ref), Count("seats", Client.seats)],
+        billing=billing(),
         policy=Stewards(),
         name="clients",
     ).init_app(app, url_prefix="/house/clients")
@@ -243,3 +326,43 @@ def add_stranger() -> Login:
 def sign_in(client: FlaskClient, login: Login) -> None:
     """Sign in by name."""
     assert client.post("/login", data={"login": login.name}).location == "/home"
+
+
+def open_shop(platform: str) -> None:
+    """Add the house's plans and add-ons."""
+    for plan in PLANS:
+        key = {"code": f"{platform}/{plan.name} +1", "house_code": platform}
+        db.session.add(
+            Tariff(
+                **key,
+                label=plan.name,
+                fee=plan.price,
+                cards=plan.contacts,
+                perks=list(plan.features),
+            )
+        )
+    for extra in ADD_ONS:
+        key = {"code": f"{platform}/{extra.name}?", "house_code": platform}
+        db.session.add(Option(**key, label=extra.name, fee=extra.price, cards=extra.contacts))
+    db.session.commit()
+
+
+def subscribe(platform: str, user: str, plan: str | None, *, managed: bool = False) -> None:
+    """Write it on the client."""
+    client = db.session.get_one(Client, user)
+    sold = select(Tariff.code).where(Tariff.house_code == platform, Tariff.label == plan)
+    client.tariff_code = db.session.scalar(sold)
+    client.paid_until = None
+    db.session.execute(delete(ClientOption).where(ClientOption.client_ref == user))
+    db.session.commit()
+
+
+def bought(platform: str, user: str) -> tuple[str | None, int]:
+    """Read it from the client."""
+    label = (
+        select(Tariff.label)
+        .join(Client, Client.tariff_code == Tariff.code)
+        .where(Client.ref == user)
+    )
+    times = select(func.sum(ClientOption.times)).where(ClientOption.client_ref == user)
+    return db.session.scalar(label), int(db.session.scalar(times) or 0)

@@ -1,6 +1,7 @@
 """A session token that is not the key, CSRF protection, ``disabled_at`` and JSON for the status.
 
-The role is an expression. Flask-Babel is installed, and not initialised.
+Its billing is code of its own, over a JSON column. The role is an expression. Flask-Babel is
+installed, and not initialised.
 """
 
 import re
@@ -19,9 +20,19 @@ from flask_wtf import CSRFProtect
 from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, case, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    AddOn,
+    Count,
+    Money,
+    Offer,
+    PlatformUsers,
+    Policy,
+    Status,
+    Subscription,
+    Users,
+)
 
-from .interface import OWNER, Abilities, Login, Person
+from .interface import ADD_ONS, OWNER, PLANS, Abilities, Login, Person
 
 NAME = "e-token"
 CAN = Abilities(
@@ -29,6 +40,7 @@ CAN = Abilities(
     roles=("admin", "agent"),
     owner_is_user=True,
     muddle=True,
+    managed=True,
 )
 
 
@@ -64,6 +76,7 @@ class Member(Model, UserMixin):  # type: ignore[misc]
     level: Mapped[int]
     disabled_at: Mapped[datetime | None] = mapped_column(DateTime)
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    account: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     login_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
@@ -87,6 +100,74 @@ class Item(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     member_id: Mapped[int] = mapped_column(index=True)
     kind: Mapped[str] = mapped_column(String(20))
+
+
+EDITIONS = {f"plan:{plan.name}": plan.offer("plan", f"plan:{plan.name}") for plan in PLANS}
+EXTRAS = {f"extra:{extra.name}": extra.offer("add_on", f"extra:{extra.name}") for extra in ADD_ONS}
+
+
+class JsonBilling:
+    """What members subscribed to: ``{"plan", "ends", "extras", "provider"}``."""
+
+    def offers(self, platform: int) -> list[Offer]:  # noqa: ARG002
+        """Return what all sites sell."""
+        return [*EDITIONS.values(), *EXTRAS.values()]
+
+    def subscription(self, user: Member) -> Subscription | None:
+        """Read the column."""
+        account = user.account or {}
+        if not account.get("plan"):
+            return None
+        plan = EDITIONS[account["plan"]]
+        return Subscription(
+            plan=plan.name,
+            plan_key=plan.key,
+            price=plan.price,
+            ends=account.get("ends") and datetime.fromisoformat(account["ends"]),
+            add_ons=[self._add_on(*item) for item in account.get("extras", {}).items()],
+            limits=plan.limits,
+            features=plan.features,
+        )
+
+    def managed(self, user: Member) -> bool:
+        """Members may pay in an app store."""
+        return bool((user.account or {}).get("provider"))
+
+    def assign(
+        self,
+        user: Member,
+        plan: str | None,
+        *,
+        price: Money | None = None,  # noqa: ARG002
+        renews: datetime | None = None,  # noqa: ARG002
+        ends: datetime | None = None,
+    ) -> None:
+        """Write plan and end."""
+        end = ends and ends.isoformat()
+        user.account = {**(user.account or {}), "plan": plan, "ends": end}
+
+    def give(self, user: Member, add_on: str) -> None:
+        """Count one more."""
+        self._change(user, add_on, 1)
+
+    def take(self, user: Member, add_on: str) -> None:
+        """Count one less."""
+        self._change(user, add_on, -1)
+
+    def _change(self, user: Member, add_on: str, step: int) -> None:
+        account = user.account or {}
+        extras = {**account.get("extras", {})}
+        extras[add_on] = extras.get(add_on, 0) + step
+        user.account = {**account, "extras": {key: n for key, n in extras.items() if n > 0}}
+
+    def _add_on(self, key: str, quantity: int) -> AddOn:
+        offer = EXTRAS[key]
+        return AddOn(
+            name=offer.name, price=offer.price, quantity=quantity, key=key, limits=offer.limits
+        )
+
+
+billing = JsonBilling
 
 
 def mount(app: Flask) -> None:
@@ -124,11 +205,11 @@ def mount(app: Flask) -> None:
             last_login=Member.login_at,
             created=Member.made_at,
         ),
-        channels=[channel("whatsapp", "WhatsApp"), channel("webchat", "Webchat"),
-                  channel("instagram", "Instagram")],
+        channels=[channel(kind, kind.title()) for kind in CAN.channels],
         usage=[Count(kind, Item.member_id, where=Item.kind == kind) for kind in CAN.usage],
+        billing=billing(),
         policy=Owners(),
-    ).init_app(app, url_prefix="/site/members")  # fmt: skip
+    ).init_app(app, url_prefix="/site/members")
 
 
 FORM = "<form method='post'><input name='csrf_token' value='{{ csrf_token() }}'></form>"
@@ -244,3 +325,21 @@ def sign_in(client: FlaskClient, login: Login) -> None:
     assert found is not None
     answer = client.post("/login", data={"email": login.name, "csrf_token": found[1]})
     assert answer.location == "/home"
+
+
+def open_shop(platform: int) -> None:
+    """All sites sell the same."""
+
+
+def subscribe(platform: int, user: int, plan: str | None, *, managed: bool = False) -> None:
+    """Write the column."""
+    member = db.session.get_one(Member, user)
+    member.account = {"plan": plan and f"plan:{plan}", "provider": "app store" if managed else None}
+    db.session.commit()
+
+
+def bought(platform: int, user: int) -> tuple[str | None, int]:
+    """Read the column."""
+    account = db.session.get_one(Member, user, populate_existing=True).account or {}
+    plan = account.get("plan")
+    return plan and plan.removeprefix("plan:"), sum(account.get("extras", {}).values())

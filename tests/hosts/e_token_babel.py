@@ -10,10 +10,14 @@ from .e_token import (
     add_platform,
     add_stranger,
     add_users,
+    billing,
+    bought,
     db,
     metadata,
     mount,
+    open_shop,
     sign_in,
+    subscribe,
 )
 
 NAME = "e-token-babel"
@@ -25,11 +29,15 @@ __all__ = [
     "add_platform",
     "add_stranger",
     "add_users",
+    "billing",
+    "bought",
     "create_app",
     "db",
     "metadata",
     "mount",
+    "open_shop",
     "sign_in",
+    "subscribe",
 ]
 
 

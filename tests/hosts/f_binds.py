@@ -1,10 +1,12 @@
 """Users, and what they have, on a second database; platforms and staff on the default one.
 
 It keeps neither roles nor when somebody signed up, and can only switch users on and off.
+Plans stand in the first database, and who has which in the second.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from flask import Flask, redirect, request
@@ -12,12 +14,21 @@ from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, ForeignKey, Index, MetaData, String
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, Numeric, String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    Catalogue,
+    Count,
+    Held,
+    ModelBilling,
+    PlatformUsers,
+    Policy,
+    Status,
+    Users,
+)
 
-from .interface import Abilities, Login, Person
+from .interface import PLANS, Abilities, Login, Person
 
 NAME = "f-binds"
 CAN = Abilities(
@@ -27,6 +38,9 @@ CAN = Abilities(
     channels=("whatsapp", "webchat"),
     usage=("contacts",),
     databases=2,
+    ends=False,
+    add_ons=False,
+    managed=True,
 )
 
 
@@ -46,6 +60,18 @@ class Reseller(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
+
+
+class Rate(Model):
+    """A plan of a platform."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reseller_id: Mapped[int] = mapped_column(ForeignKey(Reseller.id))
+    name: Mapped[str] = mapped_column(String(80))
+    amount: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+    currency: Mapped[str] = mapped_column(String(3))
+    contacts: Mapped[int | None]
+    features: Mapped[list[str]] = mapped_column(JSON)
 
 
 class Staff(Model, UserMixin):  # type: ignore[misc]
@@ -69,6 +95,9 @@ class Human(Model):
     phone: Mapped[str | None] = mapped_column(String(30))
     enabled: Mapped[bool]
     logged_in: Mapped[datetime | None] = mapped_column(DateTime)
+    rate_id: Mapped[int | None]
+    paid_until: Mapped[datetime | None] = mapped_column(DateTime)
+    paypal: Mapped[bool] = mapped_column(default=False)
 
 
 class Line(Model):
@@ -88,6 +117,21 @@ class Contact(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     human_id: Mapped[int] = mapped_column(ForeignKey("human.id"), index=True)
+
+
+def billing() -> ModelBilling:
+    """Map the plans."""
+    plans = Catalogue(
+        Rate,
+        name=Rate.name,
+        price=Rate.amount,
+        currency=Rate.currency,
+        platform=Rate.reseller_id,
+        limits={"contacts": Rate.contacts},
+        features=Rate.features,
+    )
+    held = Held(Human.rate_id, renews=Human.paid_until, managed=Human.paypal)
+    return ModelBilling(db, plans, held=held)
 
 
 def mount(app: Flask) -> None:
@@ -115,6 +159,7 @@ def mount(app: Flask) -> None:
             Count("webchat", Line.human_id, where=Line.is_web),
         ],
         usage=[Count("contacts", Contact.human_id)],
+        billing=billing(),
         policy=StaffOnly(),
     ).init_app(app)
 
@@ -201,3 +246,34 @@ def add_stranger() -> Login:
 def sign_in(client: FlaskClient, login: Login) -> None:
     """Sign in by key."""
     assert client.post("/login", data={"staff": login.name}).location == "/home"
+
+
+def open_shop(platform: int) -> None:
+    """Add the reseller's plans."""
+    db.session.add_all(
+        Rate(
+            reseller_id=platform,
+            name=plan.name,
+            amount=plan.price,
+            currency="EUR",
+            contacts=plan.contacts,
+            features=list(plan.features),
+        )
+        for plan in PLANS
+    )
+    db.session.commit()
+
+
+def subscribe(platform: int, user: int, plan: str | None, *, managed: bool = False) -> None:
+    """Write it on the user."""
+    human = db.session.get_one(Human, user)
+    sold = select(Rate.id).where(Rate.reseller_id == platform, Rate.name == plan)
+    human.rate_id, human.paypal = db.session.scalar(sold), managed
+    db.session.commit()
+
+
+def bought(platform: int, user: int) -> tuple[str | None, int]:
+    """Read it from the user."""
+    human = db.session.get_one(Human, user, populate_existing=True)
+    rate = db.session.get(Rate, human.rate_id) if human.rate_id else None
+    return (rate.name if rate else None), 0

@@ -1,6 +1,7 @@
 """Flask-Security-Too as it comes: its models, its roles, its sign-in page.
 
 The one column that is the product's own says which platform a user belongs to.
+Plans and add-ons are words that a payment provider knows, in tables of subscriptions and items.
 """
 
 import re
@@ -15,16 +16,30 @@ from flask.testing import FlaskClient
 from flask_security import Security, SQLAlchemyUserDatastore, auth_required, hash_password
 from flask_security.models import fsqla_v3
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ForeignKey, MetaData, String
+from sqlalchemy import DateTime, ForeignKey, MetaData, String, delete, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import Count, Many, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    Booked,
+    Count,
+    Held,
+    Many,
+    ModelBilling,
+    PlatformUsers,
+    Policy,
+    Status,
+    Users,
+)
 
-from .interface import OWNER, Abilities, Login, Person
+from .interface import ADD_ONS, OWNER, PLANS, Abilities, Login, Person
 
 NAME = "g-security"
 CAN = Abilities(
-    statuses=("active", "inactive", "pending"), many_roles=True, owner_is_user=True, muddle=True
+    statuses=("active", "inactive", "pending"),
+    many_roles=True,
+    owner_is_user=True,
+    muddle=True,
+    managed=True,
 )
 PASSWORD = "correct horse battery"
 
@@ -59,6 +74,25 @@ class User(Model, fsqla.FsUserMixin):  # type: ignore[misc]
     platform_id: Mapped[int | None] = mapped_column(ForeignKey(Platform.id), index=True)
 
 
+class Subscription(Model):
+    """What a user subscribed to."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), unique=True)
+    product: Mapped[str] = mapped_column(String(40))
+    period_end: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    cancel_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    stripe_id: Mapped[str | None] = mapped_column(String(40))
+
+
+class SubscriptionItem(Model):
+    """What was booked beside it."""
+
+    subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id), primary_key=True)
+    product: Mapped[str] = mapped_column(String(40), primary_key=True)
+    quantity: Mapped[int]
+
+
 class Channel(Model):
     """A connected account of any kind."""
 
@@ -73,6 +107,27 @@ class Item(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
     kind: Mapped[str] = mapped_column(String(20))
+
+
+def billing() -> ModelBilling:
+    """Map the plans."""
+    return ModelBilling(
+        db,
+        [sold.offer("plan", f"prod_{sold.name}") for sold in PLANS],
+        held=Held(
+            Subscription.product,
+            user=Subscription.user_id,
+            renews=Subscription.period_end,
+            ends=Subscription.cancel_at,
+            managed=Subscription.stripe_id.is_not(None),
+        ),
+        add_ons=[sold.offer("add_on", f"prod_{sold.name}") for sold in ADD_ONS],
+        booked=Booked(
+            SubscriptionItem.product,
+            to=SubscriptionItem.subscription_id,
+            quantity=SubscriptionItem.quantity,
+        ),
+    )
 
 
 def mount(app: Flask) -> None:
@@ -108,6 +163,7 @@ def mount(app: Flask) -> None:
             Count(kind, Channel.user_id, where=Channel.kind == kind) for kind in CAN.channels
         ],
         usage=[Count(kind, Item.user_id, where=Item.kind == kind) for kind in CAN.usage],
+        billing=billing(),
         policy=Owners(),
     ).init_app(app)
 
@@ -220,3 +276,33 @@ def sign_in(client: FlaskClient, login: Login) -> None:
     assert found is not None
     form = {"email": login.name, "password": PASSWORD, "csrf_token": found[1]}
     assert client.post("/login", data=form).status_code == 302
+
+
+def open_shop(platform: int) -> None:
+    """All platforms sell the same."""
+
+
+def subscribe(platform: int, user: int, plan: str | None, *, managed: bool = False) -> None:
+    """Write the row anew."""
+    own = select(Subscription.id).where(Subscription.user_id == user).scalar_subquery()
+    db.session.execute(
+        delete(SubscriptionItem)
+        .where(SubscriptionItem.subscription_id == own)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.execute(delete(Subscription).where(Subscription.user_id == user))
+    if plan is not None:
+        product, stripe_id = f"prod_{plan}", "sub_1" if managed else None
+        db.session.add(Subscription(user_id=user, product=product, stripe_id=stripe_id))
+    db.session.commit()
+
+
+def bought(platform: int, user: int) -> tuple[str | None, int]:
+    """Read the row and its items."""
+    row = db.session.scalar(select(Subscription).where(Subscription.user_id == user))
+    if row is None:
+        return None, 0
+    number = select(func.sum(SubscriptionItem.quantity)).where(
+        SubscriptionItem.subscription_id == row.id
+    )
+    return row.product.removeprefix("prod_"), int(db.session.scalar(number) or 0)

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Any, Literal, Protocol
 
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
+
+from flask_platform_users import Billing, Money, Offer
 
 Key = Any
 """A platform's or a user's key, of whatever type the host keeps it in."""
@@ -55,6 +58,11 @@ class Abilities:
         shared_accounts: whether an account may be a user of several platforms.
         muddle: whether its data can contradict itself.
         databases: how many databases it needs.
+        add_ons: whether it sells add-ons.
+        quantities: whether a user may have several of one.
+        prices: whether what it sells has a price.
+        managed: whether a payment provider manages some subscriptions.
+        ends: whether it notes when a subscription ends.
     """
 
     statuses: tuple[str, ...]
@@ -67,6 +75,11 @@ class Abilities:
     shared_accounts: bool = False
     muddle: bool = False
     databases: int = 1
+    add_ons: bool = True
+    quantities: bool = True
+    prices: bool = True
+    managed: bool = False
+    ends: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,41 @@ OWNER = Person(
 """How an owner is listed where owners are users."""
 
 
+@dataclass(frozen=True)
+class Sold:
+    """A plan or an add-on in words that are no host's own.
+
+    Attributes:
+        price: in EUR, where the host keeps prices.
+        contacts: how many a user may have, or by how many an add-on raises that; None is unlimited.
+    """
+
+    name: str
+    price: Decimal
+    contacts: int | None
+    features: tuple[str, ...] = ()
+
+    def offer(self, kind: Literal["plan", "add_on"], key: str) -> Offer:
+        """Return it as a product offers it that keeps what it sells in code."""
+        return Offer(
+            kind=kind,
+            key=key,
+            name=self.name,
+            price=Money(self.price, "EUR"),
+            interval="month",
+            limits={} if self.contacts == 0 else {"contacts": self.contacts},
+            features=self.features,
+        )
+
+
+PLANS = (
+    Sold("Small", Decimal(9), 2),
+    Sold("Medium", Decimal("29.50"), 10, ("Reports",)),
+    Sold("Large", Decimal(99), None, ("Reports", "White label")),
+)
+ADD_ONS = (Sold("More contacts", Decimal(3), 5), Sold("Support", Decimal(5), 0))
+
+
 class Host(Protocol):
     """A host product. Each module of this package is one.
 
@@ -103,6 +151,9 @@ class Host(Protocol):
 
     def create_app(self, url: str, *more: str) -> Flask:
         """Return the product on a database, with the page mounted."""
+
+    def billing(self) -> Billing:
+        """Return its billing, as its developer would map or write it."""
 
     def mount(self, app: Flask) -> None:
         """Mount the page: the whole integration, as its developer would write it."""
@@ -121,3 +172,14 @@ class Host(Protocol):
 
     def sign_in(self, client: FlaskClient, login: Login) -> None:
         """Sign in through the product's own page."""
+
+    def open_shop(self, platform: Key) -> None:
+        """Let a platform sell ``PLANS`` and ``ADD_ONS``, where tables keep such things."""
+
+    def subscribe(
+        self, platform: Key, user: Key, plan: str | None, *, managed: bool = False
+    ) -> None:
+        """Give a user a plan by name in place of whatever they have, as if they had bought it."""
+
+    def bought(self, platform: Key, user: Key) -> tuple[str | None, int]:
+        """Return what its own tables say: the plan's name, and the number of add-ons."""
