@@ -11,6 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from .audit import Entry
+from .doctor import doctor
 from .inspection import clause, parse_key, python_type
 from .settle import SETTLERS, Due, ended_grace, settle
 from .suggest import suggest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 commands = AppGroup("platform-users", help="Look after the users of all platforms.")
 commands.add_command(suggest)
+commands.add_command(doctor)
 
 mount_option = click.option("--mount", metavar="NAME", help="Which mount, where there are several.")
 platform_option = click.option("--platform", metavar="KEY", help="Only this platform.")
