@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,17 +23,18 @@ from flask_platform_users.results import UserRow
 
 from .conftest import Worlds
 from .hosts import HOSTS, Key, Login
+from .product import opened
 from .world import HOME, World
 
 FIELDS = ("username", "email", "phone", "role", "status", "last_login", "created")
 
 
-def bare_app(world: World) -> Flask:
-    """Return an app with a host's models and login that does not mount the page."""
+def bare_app(host: Flask, db: SQLAlchemy) -> Flask:
+    """Return an app with a host's models that does not mount the page."""
     app = Flask("bare")
     for key in ("SECRET_KEY", "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_BINDS"):
-        app.config[key] = world.app.config[key]
-    world.host.db.init_app(app)
+        app.config[key] = host.config[key]
+    db.init_app(app)
     LoginManager(app).user_loader(lambda _: None)
     return app
 
@@ -46,35 +48,34 @@ def suggested(app: Flask, model: str) -> str:
     return result.output
 
 
-def path_of(world: World) -> str:
-    model = world.extension.users.model
+def path_of(extension: PlatformUsers) -> str:
+    model = extension.users.model
     return f"{model.__module__}:{model.__name__}"
 
 
 @contextmanager
-def mounted(world: World, app: Flask, code: str) -> Iterator[PlatformUsers]:
+def mounted(app: Flask, code: str) -> Iterator[PlatformUsers]:
     """Run what was printed, mount it, and leave the host's metadata as it was."""
     module: dict[str, Any] = {}
     exec(compile(code, "suggested", "exec"), module)
     extension: PlatformUsers = module["platform_users"]
-    metadata = list(world.host.metadata())
-    before = {table for one in metadata for table in one.tables.values()}
+    metadata = sa.inspect(extension.users.model).local_table.metadata
+    before = set(metadata.tables)
     with app.app_context():
+        extension.init_app(app)
+        engine = extension.db.session.get_bind(**extension.mapping.bind)
+        added = [table for name, table in metadata.tables.items() if name not in before]
         try:
-            extension.init_app(app)
-            engine = extension.db.session.get_bind(**extension.mapping.bind)
-            added = [t for t in vars(extension.mapping.tables).values() if t not in before]
             for table in added:
                 table.create(engine)
             yield extension
         finally:
             extension.db.session.remove()
-            for one in metadata:
-                for table in [t for t in one.sorted_tables if t not in before]:
-                    table.drop(extension.db.session.get_bind(**extension.mapping.bind))
-                    one.remove(table)
-            for engine in extension.db.engines.values():
-                engine.dispose()
+            for table in added:
+                table.drop(engine)
+                metadata.remove(table)
+            for one in extension.db.engines.values():
+                one.dispose()
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,15 @@ class Read:
         return {key: row.channels.get(name) for key, row in self.rows.items()}
 
 
-def compared(world: World, ours: Read, real: Read) -> Iterator[tuple[str, bool]]:
+def compared(extension: PlatformUsers, ours: Read, real: Read) -> Iterator[tuple[str, bool]]:
     """Say of each argument of the real mapping whether the suggested one comes to the same."""
     yield "platform", ours.rows.keys() == real.rows.keys()
     for name in FIELDS:
-        if getattr(world.extension.users, name) is not None:
+        if getattr(extension.users, name) is not None:
             yield name, ours.field(name) == real.field(name)
-    for count in world.extension.channels:
+    for count in extension.channels:
         yield f"channel {count.name}", ours.channel(count.name) == real.channel(count.name)
-    for count in world.extension.usage:
+    for count in extension.usage:
         yield f"usage {count.name}", real.usage[count.name] in ours.usage.values()
 
 
@@ -145,11 +146,11 @@ def test_the_printed_mapping_starts_and_says_what_the_real_one_says(
     world.add(*(one for person in people for one in (person, world.person(platform))))
     with world.directory(platform) as directory:
         real = Read.of(directory)
-    app = bare_app(world)
-    code = suggested(app, path_of(world))
-    with mounted(world, app, code) as extension:
+    app = bare_app(world.app, world.host.db)
+    code = suggested(app, path_of(world.extension))
+    with mounted(app, code) as extension:
         ours = Read.of(extension.directory(platform))
-    verdicts = dict(compared(world, ours, real))
+    verdicts = dict(compared(world.extension, ours, real))
     verdicts["policy"] = platform_run_by(world, owner, extension.policy) == platform
     assert platform_run_by(world, stranger, extension.policy) is None
     wrong = {argument for argument, right in verdicts.items() if not right}
@@ -159,12 +160,24 @@ def test_the_printed_mapping_starts_and_says_what_the_real_one_says(
     record_property("suggest", (world.host.NAME, len(verdicts), sorted(wrong)))
 
 
+def test_the_printed_mapping_of_the_example_says_what_its_own_says(tmp_path: Path) -> None:
+    with opened("sqlite", tmp_path) as product:
+        with product.app.app_context():
+            real = Read.of(product.extension.directory(2))
+        app = bare_app(product.app, product.extension.db)
+        with mounted(app, suggested(app, "User")) as extension:
+            ours = Read.of(extension.directory(2))
+    verdicts = dict(compared(product.extension, ours, real))
+    assert verdicts == dict.fromkeys(verdicts, True)
+    assert ours.cards == real.cards
+
+
 @pytest.mark.parametrize("name", HOSTS)
 def test_an_empty_database_is_enough_for_a_mapping_that_starts(name: str, worlds: Worlds) -> None:
     world = worlds(f"{name}/sqlite")
     world.clean()
-    app = bare_app(world)
-    with mounted(world, app, suggested(app, path_of(world))) as extension:
+    app = bare_app(world.app, world.host.db)
+    with mounted(app, suggested(app, path_of(world.extension))) as extension:
         assert extension.directory(None).summary().total == 0
 
 

@@ -14,6 +14,7 @@ from .platforms import Belonging
 from .schema import Field, Schema, best, relations
 from .words import (
     ACCOUNT_WORDS,
+    ACTIVITY,
     ANYTHING,
     CHANNEL_LABELS,
     CHANNEL_TABLES,
@@ -60,7 +61,10 @@ class Counts:
 def counts(schema: Schema, belonging: Belonging) -> Counts:
     """Guess what to count."""
     found = Counts()
-    for model in schema.others:
+    own_table_first = sorted(
+        schema.others, key=lambda model: channel_of(words_of(model.__name__)) is None
+    )
+    for model in own_table_first:
         if model is not belonging.membership:
             _count_rows(schema, belonging, model, found)
     for counter in _counters(schema):
@@ -111,7 +115,8 @@ def _count_rows(schema: Schema, belonging: Belonging, model: type[Any], found: C
     kinds = [] if split is None else schema.values(split)
     named = CHANNEL_TABLES.intersection(words)
     known = [value for value in kinds if channel_of(words_of(str(value)))]
-    if split is not None and (named or 0 < len(kinds) <= 2 * len(known)):
+    looks_so = 0 < len(kinds) <= 2 * len(known) and not ACTIVITY.intersection(words)
+    if split is not None and (named or looks_so):
         _split_channels(found, split, kinds, f"{columns}{{}}{at}", why)
         return
     flags = {k: f for f in fields if f.is_flag and (k := channel_of(f.words)) is not None}

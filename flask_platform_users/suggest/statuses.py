@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -99,22 +99,30 @@ def _argument(status: str, found: list[str]) -> str:
 def _signals(schema: Schema, fields: Sequence[Field]) -> Iterator[Signal]:
     finished = False
     for field in fields:
-        words = set(field.words)
-        if words & OF_SOMETHING_ELSE:
-            continue
-        if field.is_flag or field.is_moment:
-            if words.intersection(FINISHED):
-                if not finished:  # one sign of a finished sign-up is enough
-                    yield _unfinished(field)
-                finished = True
-            elif field.is_flag and words & SWITCHED_ON:
-                off, on = f"~{field.code}", field.code
-                sets = f"user.{field.key} = status != {quoted('inactive')}"
-                yield Signal("inactive", off, on, sets)
-            else:
-                yield from _switched_off(field)
-        elif isinstance(field.column.type, sa.JSON):
-            yield from _in_json(schema, field)
+        for signal in _signals_of(schema, field):
+            unfinished = bool(set(field.words).intersection(FINISHED))
+            if unfinished and finished:  # one sign of a finished sign-up is enough
+                continue
+            finished |= unfinished
+            # What a membership says is no attribute of the user that a function could set.
+            yield signal if field.model is schema.user else replace(signal, sets="")
+
+
+def _signals_of(schema: Schema, field: Field) -> Iterator[Signal]:
+    words = set(field.words)
+    if words & OF_SOMETHING_ELSE:
+        return
+    if isinstance(field.column.type, sa.JSON):
+        yield from _in_json(schema, field)
+    elif not (field.is_flag or field.is_moment):
+        return
+    elif words.intersection(FINISHED):
+        yield _unfinished(field)
+    elif field.is_flag and words & SWITCHED_ON:
+        sets = f"user.{field.key} = status != {quoted('inactive')}"
+        yield Signal("inactive", f"~{field.code}", field.code, sets)
+    else:
+        yield from _switched_off(field)
 
 
 def _unfinished(field: Field) -> Signal:

@@ -175,6 +175,13 @@ ACCOUNT_WORDS = _set(
 """What may follow a kind of channel in the name of a table of channels."""
 ANYTHING = frozenset(["thing", "item", "object", "entity", "resource", "asset", "record"])
 """Names of tables that say nothing, so that their kinds are what is counted."""
+ACTIVITY = _set(
+    """
+    conversation message ticket chat thread contact lead campaign broadcast template call post
+    automation flow bot segment review order
+    """
+)
+"""Names of tables that say through which channel something went, and are none themselves."""
 COUNTER = frozenset({"count", "counts", "total", "num", "number", "numbers"})
 NO_COUNTER = _set(
     """
