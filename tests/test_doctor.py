@@ -340,6 +340,14 @@ def test_login_proxy_and_translations_are_seen() -> None:
     assert found.code == 1
 
 
+def test_a_user_loader_that_was_set_too_late_is_a_fault() -> None:
+    app = hotel()
+    app.login_manager.user_loader(lambda _: None)  # type: ignore[attr-defined]
+    found = Visit.at(app)
+    assert found.levels("login") == {"fault"}
+    assert "Set it before platform_users.init_app(app)." in found.said
+
+
 def test_an_unknown_mount_is_a_clear_sentence() -> None:
     result = hotel().test_cli_runner().invoke(args=["platform-users", "doctor", "--mount", "x"])
     assert result.exit_code == 2

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from ..sessions import sessions_of
 from .finding import Finding, Level
 
 if TYPE_CHECKING:
@@ -14,17 +15,25 @@ if TYPE_CHECKING:
 
 
 def login(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]:  # noqa: ARG001
-    """See whether anybody can be signed in."""
+    """See whether anybody can be signed in, and nobody past the gate for blocked users."""
     manager: Any = getattr(app, "login_manager", None)
+    sessions = sessions_of(app)
     if manager is None:
         yield Finding(
             "fault", "The app has no login manager.", "Call LoginManager().init_app(app)."
         )
-    elif manager._user_callback is None and manager._request_callback is None:
+    elif manager.user_callback is None and manager.request_callback is None:
         yield Finding(
             "fault",
             "The login manager has no user_loader, so that nobody can be signed in.",
             "Register one: @login_manager.user_loader.",
+        )
+    elif manager.user_callback is not None and sessions is not None and sessions.replaced():
+        yield Finding(
+            "fault",
+            "The user_loader was set after the page was mounted: nobody can be impersonated, and "
+            "each request of somebody signed in logs an error.",
+            "Set it before platform_users.init_app(app).",
         )
     else:
         yield Finding("ok", "The login manager knows how to load a user.")
