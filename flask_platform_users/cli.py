@@ -11,13 +11,17 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from .audit import Entry
+from .doctor import doctor
 from .inspection import clause, parse_key, python_type
 from .settle import SETTLERS, Due, ended_grace, settle
+from .suggest import suggest
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers
 
 commands = AppGroup("platform-users", help="Look after the users of all platforms.")
+commands.add_command(suggest)
+commands.add_command(doctor)
 
 mount_option = click.option("--mount", metavar="NAME", help="Which mount, where there are several.")
 platform_option = click.option("--platform", metavar="KEY", help="Only this platform.")
@@ -122,7 +126,9 @@ def erase(mount: str | None, platform: str, user_key: str) -> None:
 
 def mounted(name: str | None) -> "PlatformUsers":
     """Return the mount of that name, or the only one."""
-    mounts: dict[str, PlatformUsers] = current_app.extensions["platform_users"]
+    mounts: dict[str, PlatformUsers] = current_app.extensions.get("platform_users", {})
+    if not mounts:
+        raise click.UsageError("The page is not mounted on this app; call init_app(app) first.")
     if name is None and len(mounts) == 1:
         return next(iter(mounts.values()))
     if name not in mounts:

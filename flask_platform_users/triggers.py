@@ -5,6 +5,7 @@ the migration that creates them.
 """
 
 import functools
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,13 +43,60 @@ def _protected(tables: Tables) -> dict[sa.Table, tuple[str, ...]]:
 def _protect(
     table: sa.Table, connection: sa.Connection, refused: tuple[str, ...], **_: Any
 ) -> None:
+    for statement in _statements(table, connection, refused):
+        connection.exec_driver_sql(statement)
+
+
+def missing_triggers(connection: sa.Connection, tables: Tables) -> list[str] | None:
+    """Return the statements that make what a mount's history lacks of its triggers.
+
+    None on databases for which there are no triggers. Tables that are missing are left out.
+    """
+    dialect = connection.dialect
+    if dialect.name not in _BUILD:
+        return None
+    found: list[str] = []
+    for table, refused in _protected(tables).items():
+        if not sa.inspect(connection).has_table(table.name, table.schema):
+            continue
+        full = dialect.identifier_preparer.format_table(table)
+        there = _present(connection, table.schema, full)
+        lacking = []
+        for statement in _statements(table, connection, refused):
+            trigger = _TRIGGER.match(statement)
+            if trigger is None or trigger[1] not in there:
+                lacking.append(statement)
+            elif not there[trigger[1]]:
+                lacking.append(f"ALTER TABLE {full} ENABLE TRIGGER {trigger[1]}")
+        if any(not statement.startswith("CREATE OR REPLACE") for statement in lacking):
+            found += lacking
+    return found
+
+
+_TRIGGER = re.compile(r"CREATE TRIGGER (\S+)")
+_PRESENT = {
+    "sqlite": "SELECT name, 1 FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT tgname, tgenabled IN ('O', 'A') FROM pg_trigger "
+    "WHERE NOT tgisinternal AND tgrelid = CAST(:full AS regclass)",
+    "mysql": "SELECT trigger_name, 1 FROM information_schema.triggers "
+    "WHERE trigger_schema = coalesce(:schema, database())",
+}
+
+
+def _present(connection: sa.Connection, schema: str | None, full: str) -> dict[str, bool]:
+    """Return the triggers that are there, and whether each is switched on."""
+    name = "mysql" if connection.dialect.name == "mariadb" else connection.dialect.name
+    statement = sa.text(_PRESENT[name])
+    wanted = {"full": full, "schema": schema}
+    values = {key: wanted[key] for key in wanted if f":{key}" in _PRESENT[name]}
+    return {row[0]: bool(row[1]) for row in connection.execute(statement, values)}
+
+
+def _statements(table: sa.Table, connection: sa.Connection, refused: tuple[str, ...]) -> list[str]:
     dialect = connection.dialect
     full = dialect.identifier_preparer.format_table(table)
-    build = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql, "mariadb": _mysql}
-    for statement in (
-        build[dialect.name](table.name, full, refused) if dialect.name in build else ()
-    ):
-        connection.exec_driver_sql(statement)
+    build = _BUILD.get(dialect.name)
+    return [] if build is None else build(table.name, full, refused)
 
 
 def _sqlite(name: str, full: str, refused: tuple[str, ...]) -> list[str]:
@@ -78,3 +126,6 @@ def _postgresql(name: str, full: str, refused: tuple[str, ...]) -> list[str]:
         f"FOR EACH ROW {stop}",
         f"CREATE TRIGGER {name}_no_truncate BEFORE TRUNCATE ON {full} FOR EACH STATEMENT {stop}",
     ]
+
+
+_BUILD = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql, "mariadb": _mysql}

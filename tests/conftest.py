@@ -198,6 +198,32 @@ def lines_of(part: Callable[..., Any]) -> int:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how each host passed, and how much of its mapping was guessed right."""
+    print_hosts(terminalreporter)
+    print_guesses(terminalreporter)
+
+
+def print_guesses(terminalreporter: Any) -> None:
+    """Print how many arguments of each host's mapping ``suggest`` guessed right."""
+    found = {
+        value[0]: value
+        for report in terminalreporter.stats.get("passed", ())
+        for name, value in report.user_properties
+        if name == "suggest"
+    }
+    if not found:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("suggest: arguments guessed right")
+    for host, number, wrong in sorted(found.values()):
+        share = f"{number - len(wrong)} of {number}"
+        write(f"{host:<16}{share:>10}" + (f"   not: {', '.join(wrong)}" if wrong else ""))
+    right = sum(number - len(wrong) for _, number, wrong in found.values())
+    total = sum(number for _, number, _ in found.values())
+    write(f"{'all':<16}{f'{right} of {total}':>10}   ({right / total:.0%})")
+
+
+def print_hosts(terminalreporter: Any) -> None:
     """Print which host passed how often on which database, and how long its integration is."""
     passed: Counter[tuple[str, str]] = Counter()
     failed: Counter[tuple[str, str]] = Counter()

@@ -64,7 +64,9 @@ print(page.status_code, "Only one" in page.text, style.status_code, flask_platfo
 """
 
 
-def test_the_built_wheel_opens_the_page_in_an_empty_environment(tmp_path: Path) -> None:
+def test_the_built_wheel_opens_the_page_and_suggests_a_mapping_in_an_empty_environment(
+    tmp_path: Path,
+) -> None:
     run(
         *(
             sys.executable,
@@ -84,6 +86,9 @@ def test_the_built_wheel_opens_the_page_in_an_empty_environment(tmp_path: Path) 
     answer = run(python, "host.py", cwd=tmp_path).split(maxsplit=3)
     assert answer[:3] == ["200", "True", "200"]
     assert Path(answer[3].strip()).is_relative_to(tmp_path / "elsewhere")
+    (tmp_path / "unmounted.py").write_text(HOST.partition("PlatformUsers(\n")[0])
+    command = ("-m", "flask", "--app", "unmounted", "platform-users", "suggest", "User")
+    assert "platform=User.platform_id," in run(python, *command, cwd=tmp_path)
 
 
 def empty_environment(path: Path) -> Path:
