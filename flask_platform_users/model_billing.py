@@ -187,7 +187,7 @@ class ModelBilling:
             if held.platform is not None:
                 setattr(row, held.platform.key, self.platform)
             if held.since is not None:
-                setattr(row, held.since.key, _as_kept(held.since, datetime.now(UTC)))
+                setattr(row, held.since.key, as_kept(held.since, datetime.now(UTC)))
             self.db.session.add(row)
         elif row is None:
             return
