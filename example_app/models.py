@@ -105,6 +105,7 @@ class User(UserMixin, Model):  # type: ignore[misc]
     permissions: Mapped[list[str]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_login_at: Mapped[datetime | None]
+    timezone: Mapped[str | None] = mapped_column(String(64))
 
     platform: Mapped[Platform] = relationship()
 

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Response, abort, current_app, render_template, request, url_for
+from flask import Response, abort, current_app, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import validate_csrf
@@ -15,15 +16,16 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import HTTPException
 from wtforms import ValidationError as WTFormsError
 
-from . import formatting
 from .actions import Action
 from .audit import Keys
 from .directory import Directory
 from .errors import ConfigurationError
+from .formatting import Reading
 from .pages import icon_of, sentence, url_of
 from .pipeline import Pipeline
 from .results import UserRow
 from .settings import Settings
+from .zones import zone_of
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers
@@ -46,6 +48,7 @@ class Door:
 
     def require_owner(self) -> ResponseReturnValue | None:
         """Let nobody in who is not signed in and does not run a platform."""
+        g.platform_users_zone = UTC
         if request.endpoint == f"{self.extension.name}.static":
             return None
         if not current_user.is_authenticated:
@@ -54,6 +57,8 @@ class Door:
         if self.platform() is None:
             abort(403)
         self.require("view")
+        actor = current_user._get_current_object()
+        g.platform_users_zone = zone_of(self.extension.policy.timezone_of(actor))
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
             self._check_csrf()
         return None
@@ -70,7 +75,7 @@ class Door:
     def context(self) -> dict[str, Any]:
         """Give the templates what they share."""
         return {
-            "pu": formatting,
+            "pu": Reading(g.get("platform_users_zone", UTC)),
             "pu_base_template": self.settings.base_template,
             "pu_stylesheet": self._stylesheet(),
             "pu_url_of": url_of,
@@ -120,6 +125,7 @@ class Door:
             current_user._get_current_object(),
             self.keys,
             self.extension.impact,
+            g.platform_users_zone,
         )
 
     def require(self, action: str, user: Any = None) -> None:

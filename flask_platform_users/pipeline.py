@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -29,7 +29,7 @@ from .errors import (
     RefusedError,
     StaleError,
 )
-from .formatting import STATUS_LABELS, moment
+from .formatting import STATUS_LABELS, stamp
 from .guard import guarded
 from .policy import Policy
 from .results import Population, UserDetails
@@ -113,6 +113,7 @@ class Pipeline:
         actor: the host's object for the person, or ``SYSTEM``, whom no rule holds back.
         keys: what events are signed with.
         impact: the host's own lines of what an action means.
+        zone: the time zone in which the person types moments.
     """
 
     def __init__(
@@ -122,11 +123,13 @@ class Pipeline:
         actor: Any,
         keys: Keys,
         impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
         self.directory = directory
         self.policy = policy
         self.actor = actor
         self.impact = impact
+        self.zone = zone
         self.session: Any = directory.session
         self.chain = Chain(
             directory.mapping.tables,
@@ -282,6 +285,7 @@ class Pipeline:
             directory=directory,
             actor_id=self.actor_id,
             actor_name="" if self.actor is SYSTEM else self.policy.name_of(self.actor),
+            zone=self.zone,
         )
 
     def _facts(self, action: Action, unit: Unit) -> dict[str, str]:
@@ -392,9 +396,9 @@ def facts(user: UserDetails) -> dict[str, str]:
     """Return, in words, what the actions depend on and what they change."""
     return {
         "Status": STATUS_LABELS[user.status],
-        "Blocked until": moment(user.blocked_until) if user.blocked_until else "",
+        "Blocked until": stamp(user.blocked_until) if user.blocked_until else "",
         "Role": ", ".join(user.roles),
-        "Deleted": f"restorable until {moment(user.purge_at)}" if user.purge_at else "",
+        "Deleted": f"restorable until {stamp(user.purge_at)}" if user.purge_at else "",
     }
 
 

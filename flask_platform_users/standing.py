@@ -7,8 +7,9 @@ from datetime import datetime
 from .billing import AddOn, Limits, Offer, Subscription
 from .binding import Mapping as Bound
 from .directory import Directory
-from .formatting import moment, money, number
+from .formatting import money, number, stamp
 from .grants import GIVEN, SCHEDULED, Before, Grant, Grants
+from .models import as_utc
 from .results import UserDetails
 
 
@@ -68,7 +69,7 @@ def standing_of(directory: Directory, user: UserDetails) -> Standing:
         return Standing(
             subscription=None, written=None, managed=False, grants=(), unsettled=(), now=now
         )
-    written = billing.subscription(user.record)
+    written = _in_utc(billing.subscription(user.record))
     by_hand = directory.mapping.by_hand
     grants = Grants(directory).of(user.key) if by_hand else []
     managed = bool(by_hand and by_hand.managed(user.record))
@@ -86,6 +87,12 @@ def standing_of(directory: Directory, user: UserDetails) -> Standing:
         unsettled=grants,
         now=now,
     )
+
+
+def _in_utc(found: Subscription | None) -> Subscription | None:
+    if found is None:
+        return None
+    return replace(found, renews=as_utc(found.renews), ends=as_utc(found.ends))
 
 
 def plan_wanted(
@@ -214,7 +221,7 @@ def in_words(standing: Standing) -> dict[str, str]:
             ]
         )
     words["To come"] = ", ".join(
-        f"{g.offer_name} from {moment(g.starts)}{terms(g)}"
+        f"{g.offer_name} from {stamp(g.starts)}{terms(g)}"
         for g in standing.grants
         if g.starts > standing.now
     )
@@ -224,7 +231,7 @@ def in_words(standing: Standing) -> dict[str, str]:
 def terms(grant: Grant) -> str:
     """Return what was agreed on, to stand behind a name."""
     price = f" for {money(grant.price)}" if grant.price else ""
-    return f"{price} until {moment(grant.ends)}" if grant.ends else price
+    return f"{price} until {stamp(grant.ends)}" if grant.ends else price
 
 
 # Limits and features

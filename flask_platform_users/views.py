@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import HTTPException
@@ -248,7 +248,7 @@ class PageViews:
         return sentence(event, self.door.actions)
 
     def _history_query(self) -> tuple[HistoryQuery, dict[str, str]]:
-        wanted = asked(HistorySchema())
+        wanted = asked(HistorySchema(zone=g.platform_users_zone))
         query = HistoryQuery(**wanted)
         arguments = {
             name: request.args[name].strip()

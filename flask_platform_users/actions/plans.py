@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from wtforms import (
-    DateTimeLocalField,
     DecimalField,
     Form,
     RadioField,
@@ -35,7 +34,7 @@ from ..standing import (
     used_by,
 )
 from .action import Action, Impact, Unit
-from .forms import refuse_beyond, tidy
+from .forms import MomentField, refuse_beyond, tidy
 
 PERIODS = {
     "week": "A week",
@@ -71,16 +70,18 @@ class Period:
     """How long, for forms with the fields ``period`` and ``ends``."""
 
     period: SelectField
-    ends: DateTimeLocalField
+    ends: MomentField
 
     def end(self, start: datetime) -> datetime | None:
-        """Return the moment it ends, None for good."""
+        """Return the moment it ends, None for good. A period counts by the person's own clocks."""
         period = self.period.data
         if period == "date":
-            return as_moment(self.ends.data)
+            ends: datetime | None = self.ends.data
+            return ends
+        local = start.astimezone(self.ends.zone)
         if period == "week":
-            return start + timedelta(weeks=1)
-        return months_after(start, _MONTHS[period]) if period in _MONTHS else None
+            return (local + timedelta(weeks=1)).astimezone(UTC)
+        return months_after(local, _MONTHS[period]).astimezone(UTC) if period in _MONTHS else None
 
     def validate_period(self, field: SelectField) -> None:
         """Ask for the moment where one was announced."""
@@ -89,7 +90,7 @@ class Period:
 
     def refuse_end(self, start: datetime) -> None:
         """Refuse an announced end that lies before a moment, or too far away to be meant."""
-        end = as_moment(self.ends.data)
+        end = self.ends.data
         if self.period.data == "date" and end is not None:
             if end <= max(start, datetime.now(UTC)):
                 raise ValidationError("Choose a moment after it begins, and still to come.")
@@ -111,11 +112,9 @@ class OfferForm(Period, Form):
     """What, from when, until when, for how much, and why."""
 
     offer = RadioField("Offer", [InputRequired("Choose one.")])
-    starts = DateTimeLocalField(
-        "From", [Optional()], description="UTC; leave it empty to begin now."
-    )
+    starts = MomentField("From", description="Leave it empty to begin now.")
     period = period_field("forever")
-    ends = DateTimeLocalField("Until", [Optional()], description="UTC.")
+    ends = MomentField("Until")
     price = AmountField(
         "Price",
         [Optional(), NumberRange(min=0, max=Decimal("9999999999"), message="Give an amount.")],
@@ -127,16 +126,16 @@ class OfferForm(Period, Form):
         "Note", [Length(max=1000)], filters=[lambda text: tidy(text) or ""], default=""
     )
 
-    def validate_starts(self, field: DateTimeLocalField) -> None:
+    def validate_starts(self, field: MomentField) -> None:
         """Refuse to begin in the past."""
         if field.data is not None:
-            if field.data.replace(tzinfo=UTC) <= datetime.now(UTC):
+            if field.data <= datetime.now(UTC):
                 raise ValidationError("Choose a moment that is still to come.")
             refuse_beyond(field.data)
 
-    def validate_ends(self, field: DateTimeLocalField) -> None:  # noqa: ARG002
+    def validate_ends(self, field: MomentField) -> None:  # noqa: ARG002
         """Refuse an end that lies before the beginning."""
-        self.refuse_end(as_moment(self.starts.data) or datetime.now(UTC))
+        self.refuse_end(self.starts.data or datetime.now(UTC))
 
     def validate_price(self, field: DecimalField) -> None:
         """Refuse fractions of the smallest coin."""
@@ -163,7 +162,7 @@ class _Giving(Action):
 
     def build_form(self, unit: Unit, data: Any = None) -> OfferForm:
         """Offer what this platform sells."""
-        form = OfferForm(data)
+        form: OfferForm = super().build_form(unit, data)
         form.offer.label.text = self.noun
         form.offer.choices = [(o.key, _label(o)) for o in offers(unit, self.kind)]
         return form
@@ -199,7 +198,7 @@ class _Giving(Action):
                 raise RefusedError(f"{offer.name} has no price, so there is none to replace.")
             price = Money(form.price.data, offer.price.currency)
         granting = Granting(unit)
-        starts = as_moment(form.starts.data) or granting.now
+        starts = form.starts.data or granting.now
         kept = granting.add(
             kind=self.kind,
             offer_key=offer.key,
@@ -360,11 +359,6 @@ def difference(
 def _quantities(subscription: Subscription | None) -> Counter[str]:
     add_ons = () if subscription is None else subscription.add_ons
     return Counter({add_on.name: add_on.quantity for add_on in add_ons})
-
-
-def as_moment(value: datetime | None) -> datetime | None:
-    """Return what was typed as a moment in UTC."""
-    return None if value is None else value.replace(tzinfo=UTC)
 
 
 def months_after(start: datetime, months: int) -> datetime:
