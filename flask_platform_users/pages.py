@@ -14,7 +14,7 @@ from .binding import Sort
 from .directory import MATCHES, ListQuery
 from .formatting import STATUS_LABELS, number
 from .grants import Grant
-from .history import Event, HistoryPage
+from .history import MEANT, Event, HistoryPage
 from .mapping import Count
 from .pipeline import Prompt
 from .results import Note, Page, Summary, UserDetails, UserRow
@@ -282,13 +282,18 @@ class EventsPage:
     Attributes:
         arguments: the filters in force, as they stand in the address.
         actions: the mount's actions by name.
+        people: what those are called who acted here.
+        too_many: whether more users were meant than are shown.
     """
 
     page: HistoryPage
     arguments: dict[str, str]
     actions: Mapping[str, Action]
+    people: Sequence[str]
+    too_many: bool
 
     outcomes = OUTCOMES
+    meant = MEANT
 
     def link(self, endpoint: str = ".show_history", **changes: Any) -> str:
         """Return an address with the same filters."""

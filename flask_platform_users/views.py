@@ -3,7 +3,8 @@
 import functools
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
 from flask import Blueprint, Response, abort, current_app, g, request
@@ -19,7 +20,7 @@ from .door import ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
 from .grants import PER_PAGE as GRANTS_PER_PAGE
 from .grants import Grants
-from .history import History, HistoryQuery
+from .history import MEANT, History, HistoryQuery, people_meant
 from .mapping import STATUSES
 from .pages import DetailsPage, EventsPage, GrantedPage, ListPage, fields_shown, sentence
 from .paging import Cursors
@@ -218,19 +219,29 @@ class PageViews:
 
     def show_history(self) -> ResponseReturnValue:
         """Show what was done on the platform."""
-        query, arguments = self._history_query()
-        history = History(self.door.directory())
+        wanted, history = self._history_wanted(), History(self.door.directory())
+        people = history.people()
+        query = _history_query(history, wanted, people)
         return self.door.render(
             "history.html",
             view=EventsPage(
-                page=history.page(query), arguments=arguments, actions=self.door.actions
+                page=history.page(query),
+                arguments={
+                    name: request.args[name].strip()
+                    for name in wanted
+                    if name not in {"before", "after"}
+                },
+                actions=self.door.actions,
+                people=list(dict.fromkeys(people.values())),
+                too_many=query.users is not None and len(query.users) > MEANT,
             ),
         )
 
     def export_history(self) -> ResponseReturnValue:
         """Send the history as CSV."""
-        query, _ = self._history_query()
-        lines = "".join(History(self.door.directory()).csv(query))
+        wanted, history = self._history_wanted(), History(self.door.directory())
+        query = _history_query(history, wanted, history.people() if "actor" in wanted else {})
+        lines = "".join(history.csv(query))
         response = Response(lines, mimetype="text/csv")
         response.headers["Content-Disposition"] = "attachment; filename=history.csv"
         return response
@@ -247,15 +258,20 @@ class PageViews:
             return None
         return sentence(event, self.door.actions)
 
-    def _history_query(self) -> tuple[HistoryQuery, dict[str, str]]:
-        wanted = asked(HistorySchema(zone=g.platform_users_zone))
-        query = HistoryQuery(**wanted)
-        arguments = {
-            name: request.args[name].strip()
-            for name in wanted
-            if name in request.args and name not in {"before", "after"}
-        }
-        return query, arguments
+    def _history_wanted(self) -> dict[str, Any]:
+        return asked(HistorySchema(zone=g.platform_users_zone))
+
+
+def _history_query(
+    history: History, wanted: dict[str, Any], people: Mapping[str, str]
+) -> HistoryQuery:
+    """Return what is asked for, with the users and the people that were meant by a text."""
+    rest = {name: value for name, value in wanted.items() if name not in {"user", "actor"}}
+    return HistoryQuery(
+        users=history.users_meant(wanted["user"]) if "user" in wanted else None,
+        actors=people_meant(wanted["actor"], people) if "actor" in wanted else None,
+        **rest,
+    )
 
 
 def _matches(directory: Directory, query: ListQuery, page: Page, total: int) -> int | None:

@@ -356,7 +356,7 @@ def test_opening_forms_and_history_writes_nothing(office: Office) -> None:
         for endpoint in ("show_history", "export_history"):
             assert office.client.get(office.world.url(endpoint)).status_code == 200
     verbs = {statement.text.split()[0].upper() for statement in statements}
-    assert verbs <= {"SELECT", "PRAGMA", "SET", "SHOW"}
+    assert verbs <= {"SELECT", "WITH", "PRAGMA", "SET", "SHOW"}
 
 
 def test_the_history_is_filtered_and_paged(office: Office) -> None:
@@ -372,6 +372,64 @@ def test_the_history_is_filtered_and_paged(office: Office) -> None:
     assert len(office.events(user=str(office.user))) == 6
     page = office.client.get(office.world.url("show_history", action="unblock")).text
     assert page.count("pu-event-what") == 3
+
+
+def test_the_history_is_searched_by_whom_and_by_what_they_are_called(office: Office) -> None:
+    world = office.world
+    mia, max_ = world.add(
+        world.person(office.platform, "Mia Ångström"), world.person(office.platform, "Max 100%")
+    )
+    for key in (mia, max_, max_):
+        office.do("add_note", key, text="x")
+    elsewhere = Office(world)
+    elsewhere.do("add_note", elsewhere.user, text="x")
+    name = office.events()[0].actor_name
+
+    def found(endpoint: str = "show_history", **query: str) -> int:
+        page = office.client.get(world.url(endpoint, **query))
+        assert page.status_code == 200
+        return page.text.count("pu-event-what") or max(page.text.count("\r\n") - 1, 0)
+
+    for query, number in (
+        ({"user": "ångström"}, 1),
+        ({"user": "100%"}, 2),
+        ({"user": "max", "action": "block"}, 0),
+        ({"user": str(max_)}, 2),
+        ({"user": "m"}, 3),
+        ({"user": "nobody here"}, 0),
+        ({"actor": name[:4].upper()}, 3),
+        ({"actor": office.events()[0].actor or ""}, 3),
+        ({"actor": "nobody here"}, 0),
+        ({"actor": name, "user": "mia"}, 1),
+    ):
+        assert found(**query) == number, query
+        assert found("export_history", **query) == number, query
+    page = parse(office.client.get(world.url("show_history", user="max", actor=name)).text)
+    assert page.one("input", name="user").attributes["value"] == "max"
+    assert [node.attributes["value"] for node in page.one("datalist").all("option")] == [name]
+
+
+def test_a_search_of_the_history_costs_the_same_however_much_there_is(office: Office) -> None:
+    urls = [
+        office.world.url("show_history", user="user", actor="owner"),
+        office.world.url("export_history", user="user", actor="owner"),
+    ]
+    office.do("add_note", office.user, text="x")
+    few = [office.world.cost(office.client, url) for url in urls]
+    for key in office.users.values():
+        office.do("add_note", key, text="x")
+    assert [office.world.cost(office.client, url) for url in urls] == few
+    assert max(few) <= 4
+
+
+def test_a_name_that_too_many_bear_is_asked_for_more(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.do("add_note", office.user, text="x")
+    for module in ("history", "views"):
+        monkeypatch.setattr(f"flask_platform_users.{module}.MEANT", 1)
+    page = office.client.get(office.world.url("show_history", user="user")).text
+    assert "Type more of the name." in page
 
 
 def test_a_failing_database_leaves_nothing_half_done(office: Office) -> None:
