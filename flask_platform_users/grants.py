@@ -4,13 +4,14 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from .billing import Money, Subscription
 from .directory import Directory
+from .paging import Cursor, beyond, keyset_order
 
 SCHEDULED, GIVEN, ENDED = "scheduled", "given", "ended"
 """Not written to the host's tables yet; written; taken back, or overtaken by somebody else."""
@@ -97,6 +98,32 @@ class Grant:
         return self.is_over(now) or (self.state == SCHEDULED and self.starts <= now)
 
 
+@dataclass(frozen=True, kw_only=True)
+class GrantQuery:
+    """What the grants of a platform are asked for; None leaves a filter out.
+
+    Attributes:
+        kind: plans or add-ons.
+        within: those that end by themselves within this time.
+        after: the id of a grant: the page behind it.
+        before: the id of a grant: the page that leads to it.
+    """
+
+    kind: Literal["plan", "add_on"] | None = None
+    within: timedelta | None = None
+    after: str | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantPage:
+    """A page of grants, and the ids that lead to its neighbours."""
+
+    grants: list[Grant]
+    previous: str | None
+    next: str | None
+
+
 class Grants:
     """Reads and writes the grants of one platform."""
 
@@ -110,39 +137,50 @@ class Grants:
         statement = self._unsettled().where(grant.user_key == user_key)
         return [_grant(row) for row in self._execute(statement.order_by(grant.starts, grant.id))]
 
-    def page(self, after: str | None = None) -> list[Grant]:
+    def page(self, query: GrantQuery) -> GrantPage:
         """Return a page of what is in force or to come, by its end, what stays for good last.
 
-        Args:
-            after: the id of the last grant of the page before.
-
-        Returns:
-            one more than ``PER_PAGE`` where there is another page.
+        At most two statements. A place that is not there any more has nothing beside it.
         """
-        grant = self.table.c
-        statement = self._unsettled().where(
-            grant.ends.is_(None) | (grant.ends > self.directory.now())
+        grant, now = self.table.c, self.directory.now()
+        backward = query.before is not None
+        statement = self._unsettled().where(grant.ends.is_(None) | (grant.ends > now))
+        if query.kind is not None:
+            statement = statement.where(grant.kind == query.kind)
+        if query.within is not None:
+            statement = statement.where(grant.ends <= now + query.within)
+        beside = query.before or query.after
+        if beside is not None:
+            statement = statement.where(self._beyond(beside, backward=backward))
+        part = sa.case((grant.ends.is_(None), 1), else_=0)
+        order = keyset_order(backward, part, grant.ends, grant.id)
+        rows = self._execute(statement.order_by(*order).limit(PER_PAGE + 1)).all()
+        more = len(rows) > PER_PAGE
+        grants = [_grant(row) for row in rows[:PER_PAGE]]
+        if backward:
+            grants.reverse()
+        has_previous, has_next = (more, True) if backward else (beside is not None, more)
+        return GrantPage(
+            grants=grants,
+            previous=grants[0].id if grants and has_previous else None,
+            next=grants[-1].id if grants and has_next else None,
         )
-        if after is not None:
-            last = self._execute(
-                sa.select(grant.ends).where(
-                    grant.platform_key == self.directory.platform, grant.id == after
-                )
-            ).first()
-            if last is None:
-                return []
-            beyond: Any = grant.ends.is_(None) & (grant.id > after)
-            if last.ends is not None:
-                beyond = sa.or_(
-                    grant.ends.is_(None),
-                    grant.ends > last.ends,
-                    (grant.ends == last.ends) & (grant.id > after),
-                )
-            statement = statement.where(beyond)
-        order = (sa.case((grant.ends.is_(None), 1), else_=0), grant.ends, grant.id)
-        return [
-            _grant(row) for row in self._execute(statement.order_by(*order).limit(PER_PAGE + 1))
-        ]
+
+    def _beyond(self, beside: str, *, backward: bool) -> sa.ColumnElement[bool]:
+        """Say which grants lie on one side of another; those for good are behind all that end."""
+        grant = self.table.c
+        place = self._execute(
+            sa.select(grant.ends).where(
+                grant.platform_key == self.directory.platform, grant.id == beside
+            )
+        ).first()
+        if place is None:
+            return sa.false()
+        cursor = Cursor(key=beside, value=place.ends, number=0)
+        for_good = place.ends is None
+        same_part = grant.ends.is_(None) if for_good else grant.ends.is_not(None)
+        here = same_part & beyond(cursor, grant.id, grant.ends, descending=backward)
+        return here | ~same_part if for_good == backward else here
 
     def add(self, **values: Any) -> None:
         """Note what was given. Takes the fields of ``Grant`` without its id."""

@@ -12,6 +12,9 @@ from .audit import OUTCOMES
 PER_PAGE = (25, 50, 100)
 SEARCH_LENGTH = 100
 
+WITHIN = (7, 30, 90)
+"""What was given by hand may be asked for by its end, in days from now."""
+
 DIRECTIONS = ("asc", "desc")
 
 
@@ -79,7 +82,22 @@ class GrantedSchema(Schema):
 
         unknown = EXCLUDE
 
-    after = fields.String(load_default=None, validate=validate.Regexp("^[0-9a-f]{32}$"))
+    kind = fields.String(validate=validate.OneOf(("plan", "add_on")))
+    within = fields.String(validate=validate.OneOf([str(days) for days in WITHIN]))
+    after = fields.String(validate=validate.Regexp("^[0-9a-f]{32}$"))
+    before = fields.String(validate=validate.Regexp("^[0-9a-f]{32}$"))
+
+    @pre_load
+    def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
+        """Trim what was typed and drop what was left empty."""
+        return _tidy(data)
+
+    @post_load
+    def convert(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Turn days into a length of time."""
+        if "within" in data:
+            data["within"] = timedelta(days=int(data["within"]))
+        return data
 
 
 class ListSchema(Schema):

@@ -18,8 +18,7 @@ from .audit import Keys
 from .directory import Directory, ListQuery
 from .door import ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
-from .grants import PER_PAGE as GRANTS_PER_PAGE
-from .grants import Grants
+from .grants import GrantQuery, Grants
 from .history import MEANT, History, HistoryQuery, people_meant
 from .mapping import STATUSES
 from .pages import DetailsPage, EventsPage, GrantedPage, ListPage, fields_shown, sentence
@@ -199,21 +198,20 @@ class PageViews:
         directory = self.door.directory()
         if directory.mapping.by_hand is None:
             abort(404, "Nothing is given by hand in this product.")
-        after = asked(GrantedSchema())["after"]
-        found = Grants(directory).page(after)
-        grants = found[:GRANTS_PER_PAGE]
+        wanted = asked(GrantedSchema())
+        page = Grants(directory).page(GrantQuery(**wanted))
         return self.door.render(
             "granted.html",
             view=GrantedPage(
-                grants=grants,
-                names=directory.names({grant.user_key for grant in grants}),
+                page=page,
+                arguments=_arguments(wanted, without={"after", "before"}),
+                names=directory.names({grant.user_key for grant in page.grants}),
                 actions=[
                     action
                     for action in self.door.extension.actions
                     if isinstance(action, GrantAction) and self.door.allowed(action.name)
                 ],
                 now=directory.now(),
-                next=grants[-1].id if len(found) > len(grants) else None,
             ),
         )
 
@@ -226,11 +224,7 @@ class PageViews:
             "history.html",
             view=EventsPage(
                 page=history.page(query),
-                arguments={
-                    name: request.args[name].strip()
-                    for name in wanted
-                    if name not in {"before", "after"}
-                },
+                arguments=_arguments(wanted, without={"before", "after"}),
                 actions=self.door.actions,
                 people=list(dict.fromkeys(people.values())),
                 too_many=query.users is not None and len(query.users) > MEANT,
@@ -272,6 +266,11 @@ def _history_query(
         actors=people_meant(wanted["actor"], people) if "actor" in wanted else None,
         **rest,
     )
+
+
+def _arguments(wanted: Mapping[str, Any], *, without: set[str]) -> dict[str, str]:
+    """Return the filters that are in force as they stand in the address."""
+    return {name: request.args[name].strip() for name in wanted if name not in without}
 
 
 def _matches(directory: Directory, query: ListQuery, page: Page, total: int) -> int | None:

@@ -38,6 +38,8 @@ from flask_platform_users.pipeline import SYSTEM, Order, Pipeline
 from flask_platform_users.settings import Settings
 from flask_platform_users.standing import standing_of
 
+from .html import Node, parse
+
 PAGE = "/platform/users"
 SERVERS = {
     "postgresql": ("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"),
@@ -573,18 +575,61 @@ def test_the_page_of_what_was_given_lists_it_by_its_end(desk: Desk) -> None:
     assert "Given by hand" in desk.client.get(f"{PAGE}/").text
 
 
-def test_the_pages_of_what_was_given_hold_each_grant_once(
+def test_the_pages_of_what_was_given_hold_each_grant_once_both_ways(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for period in ("week", "forever", "week", "month", "forever"):
         desk.do("give_add_on", offer="1", period=period, reason="Many")
     monkeypatch.setattr("flask_platform_users.grants.PER_PAGE", 2)
-    grants = Grants(desk.extension.directory(1))
-    seen: list[str] = []
-    while page := grants.page(seen[-1] if seen else None)[:2]:
-        seen += [grant.id for grant in page]
-    assert len(seen) == len(set(seen))
-    assert {grant.id for grant in grants.of(desk.key)} <= set(seen)
+    there, url = [], f"{PAGE}/granted"
+    while True:
+        page = parse(desk.client.get(url).text)
+        there.append(given(page))
+        if not (links := page.all("a", rel="next")):
+            break
+        url = links[0].attributes["href"]
+    assert all(len(ids) == 2 for ids in there[:-1])
+    ids = [one for page in there for one in page]
+    assert len(ids) == len(set(ids))
+    assert {grant.id for grant in Grants(desk.extension.directory(1)).of(desk.key)} <= set(ids)
+    back = [there[-1]]
+    while links := page.all("a", rel="prev"):
+        page = parse(desk.client.get(links[0].attributes["href"]).text)
+        back.append(given(page))
+    assert [one for page in reversed(back) for one in page] == ids
+
+
+def given(page: Node) -> list[str]:
+    """The ids of the grants on a page: each of them can be let lapse."""
+    links = [node.attributes["href"] for node in page.all("a")]
+    return [link.split("grant=")[1] for link in links if "lapse_grant" in link]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("kind=plan", {"a year"}),
+        ("kind=add_on", {"a week", "for good"}),
+        ("within=30", {"a week"}),
+        ("within=90&kind=plan", set()),
+        ("kind=&within=", {"a year", "a week", "for good"}),
+    ],
+)
+def test_what_was_given_is_filtered_by_kind_and_by_its_end(
+    desk: Desk, query: str, expected: set[str]
+) -> None:
+    mine = str(desk.key)
+    desk.assign("Scale", period="year", reason=f"a year {mine}.")
+    desk.do("give_add_on", offer="1", period="week", reason=f"a week {mine}.")
+    desk.do("give_add_on", offer="1", period="forever", reason=f"for good {mine}.")
+    page = text(desk.client.get(f"{PAGE}/granted?{query}"))
+    found = {words for words in ("a year", "a week", "for good") if f"{words} {mine}." in page}
+    assert found == expected
+
+
+@pytest.mark.parametrize("query", ["kind=x", "within=8", "before=x", "after=%00"])
+def test_a_filter_that_there_is_not_is_refused(desk: Desk, query: str) -> None:
+    assert desk.client.get(f"{PAGE}/granted?{query}").status_code == 400
 
 
 def test_another_platform_sees_nothing_of_it(desk: Desk) -> None:
