@@ -272,6 +272,8 @@ class Subscription(Model):
     plan_id: Mapped[int] = mapped_column(ForeignKey("plans.id"), index=True)
     renews_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
+    agreed_price: Mapped[Decimal | None]
+    agreed_currency: Mapped[str | None] = mapped_column(String(3))
 
     plan: Mapped[Plan] = relationship()
     add_ons: Mapped[list["SubscriptionAddOn"]] = relationship(

@@ -2,14 +2,15 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from .billing import Money, Subscription
+from .billing import Money, Offer, Subscription
 from .directory import Directory
 from .paging import Cursor, beyond, keyset_order
 
@@ -21,28 +22,35 @@ PER_PAGE = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """The subscription that a plan was given in place of; without a key there was none."""
+    """The subscription that a plan was given in place of; without a key there was none.
+
+    Attributes:
+        price: what was agreed on instead of the plan's own price.
+    """
 
     plan_key: str | None = None
     plan: str = ""
+    price: Money | None = None
     renews: datetime | None = None
     ends: datetime | None = None
 
     @classmethod
-    def of(cls, subscription: Subscription | None) -> "Before":
-        """Note what comes back later."""
+    def of(cls, subscription: Subscription | None, offers: Sequence[Offer]) -> "Before":
+        """Note what comes back later, of all that the platform offers."""
         if subscription is None:
             return cls()
+        usual = [o.price for o in offers if (o.kind, o.key) == ("plan", subscription.plan_key)]
         return cls(
             plan_key=subscription.plan_key,
             plan=subscription.plan,
+            price=None if subscription.price in usual else subscription.price,
             renews=subscription.renews,
             ends=subscription.ends,
         )
 
     def dump(self) -> str:
         """Return it as text."""
-        return json.dumps(asdict(self), default=datetime.isoformat)
+        return json.dumps(asdict(self), default=str)
 
     @classmethod
     def load(cls, text: str) -> "Before":
@@ -51,7 +59,10 @@ class Before:
         moments = {
             name: found[name] and datetime.fromisoformat(found[name]) for name in ("renews", "ends")
         }
-        return cls(**found | moments)
+        price = found.pop("price", None)
+        if price is not None:
+            price = Money(Decimal(price["amount"]), price["currency"])
+        return cls(**found | moments, price=price)
 
 
 @dataclass(frozen=True, kw_only=True)

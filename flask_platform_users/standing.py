@@ -146,7 +146,12 @@ def _with_plan(
         offer = offers.get(("plan", wanted.plan_key)) or Offer(
             kind="plan", key=wanted.plan_key, name=wanted.plan
         )
-        found = replace(subscribed(offer, add_ons), renews=wanted.renews, ends=wanted.ends)
+        found = replace(
+            subscribed(offer, add_ons),
+            price=wanted.price or offer.price,
+            renews=wanted.renews,
+            ends=wanted.ends,
+        )
     live = [g for g in grants if g.kind == "plan" and g.is_live(now)]
     if found is not None and live and live[-1].offer_key == found.plan_key and live[-1].price:
         found = replace(found, price=live[-1].price)

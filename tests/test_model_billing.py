@@ -288,6 +288,21 @@ def test_a_price_without_a_currency_and_columns_of_others_are_refused(app: Flask
     ]
 
 
+def test_an_agreed_price_needs_a_column_that_can_be_empty(app: Flask) -> None:
+    held = Held(
+        Contract.plan_id,
+        user=Contract.person_id,
+        price=Contract.plan_id,
+        currency=Plan.title,
+    )
+    assert faults(ModelBilling(db, plans, held=held), app) == [
+        "Held(price=...) was given Contract.plan_id; expected a nullable Numeric column of "
+        "Contract, where the plan is kept.",
+        "Held(currency=...) was given Plan.title; expected a nullable String column of Contract, "
+        "where the plan is kept.",
+    ]
+
+
 def test_a_catalogue_that_the_plan_does_not_point_at_is_refused(app: Flask) -> None:
     held = Held(Contract.plan_id, user=Contract.person_id)
     assert faults(ModelBilling(db, Catalogue(Extra, name=Extra.title), held=held), app) == [

@@ -231,6 +231,7 @@ def test_assigning_a_plan_first_shows_the_difference_and_what_is_over_already(de
     assert form.status_code == 200
     for line in (
         "Plan: Growth → Starter",
+        "Price: 89.00 EUR a month → 29.00 EUR a month",
         "Campaign reports removed",
         "Channels: 8 → 3",
         "Channels: 5 of 3 over the limit",
@@ -510,6 +511,51 @@ def test_an_add_on_is_given_for_a_while_and_taken_back(desk: Desk) -> None:
     assert desk.settle() == ["end_grant"]
     assert desk.kept() == ("Growth", 0)
     assert desk.last().changes == {"Add-ons": ("Extra channel × 1", "")}
+
+
+@pytest.mark.parametrize(
+    ("action", "typed", "told"),
+    [
+        ("assign_plan", {"price": "10.5"}, "Price: 89.00 EUR a month → 10.50 EUR a month"),
+        ("assign_plan", {"price": "-1"}, "Price: 89.00 EUR a month → 29.00 EUR a month"),
+        ("give_add_on", {}, "Price: 9.00 EUR more"),
+        ("give_add_on", {"price": "0"}, "Price: 0.00 EUR more"),
+    ],
+)
+def test_the_price_is_shown_before_it_is_agreed_on(
+    desk: Desk, action: str, typed: dict[str, str], told: str
+) -> None:
+    offer = {"assign_plan": desk.plans["Starter"], "give_add_on": "1"}[action]
+    given = {"offer": offer, "period": "forever", "reason": "Test"} | typed
+    assert told in text(desk.send(desk.open(action), action, **given))
+
+
+def test_what_is_not_paid_any_more_is_shown_before_an_add_on_is_removed(desk: Desk) -> None:
+    desk.do("give_add_on", offer="1", period="forever", reason="Test", price="2")
+    form = desk.send(desk.open("remove_add_on"), "remove_add_on", offer="1", reason="Test")
+    assert "Price: 2.00 EUR less" in text(form)
+
+
+def test_an_agreed_price_is_written_to_the_products_own_column_and_taken_back(desk: Desk) -> None:
+    def agreed() -> Any:
+        columns = sa.select(Subscription.agreed_price, Subscription.agreed_currency)
+        row = db.session.execute(columns.where(Subscription.user_id == desk.key)).one()
+        return tuple(row)
+
+    db.session.execute(
+        sa.update(Subscription)
+        .where(Subscription.user_id == desk.key)
+        .values(agreed_price=Decimal("39"), agreed_currency="EUR")
+    )
+    db.session.commit()
+    desk.assign("Scale", price="10.50")
+    assert agreed() == (Decimal("10.50"), "EUR")
+    desk.pass_days(40)
+    assert "39.00 EUR a month" in desk.details()
+    desk.settle()
+    assert (desk.kept(), agreed()) == (("Growth", 0), (Decimal("39.00"), "EUR"))
+    desk.assign("Scale")
+    assert agreed() == (None, None)
 
 
 def test_an_add_on_without_limits_is_explained_too(desk: Desk) -> None:

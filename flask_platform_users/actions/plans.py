@@ -3,6 +3,7 @@
 import calendar
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
@@ -172,7 +173,12 @@ class _Giving(Action):
         offer = self.chosen(unit)
         if offer is None:
             return ()
+        offer = replace(offer, price=agreed(unit.form, offer) or offer.price)
         before = standing(unit).subscription
+        return self.told(unit, offer, before)
+
+    def told(self, unit: Unit, offer: Offer, before: Subscription | None) -> Iterable[Impact]:
+        """Tell what is gained and lost by an offer at the price that is asked for it."""
         return difference(unit, before, self.after(before, offer))
 
     def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
@@ -192,11 +198,9 @@ class _Giving(Action):
         """Note it, and write it to the host's tables if it begins now."""
         form, offer = unit.form, self.chosen(unit)
         assert offer is not None  # noqa: S101  (the form refused anything else)
-        price = None
-        if form.price.data is not None:
-            if offer.price is None:
-                raise RefusedError(f"{offer.name} has no price, so there is none to replace.")
-            price = Money(form.price.data, offer.price.currency)
+        price = agreed(form, offer)
+        if form.price.data is not None and price is None:
+            raise RefusedError(f"{offer.name} has no price, so there is none to replace.")
         granting = Granting(unit)
         starts = form.starts.data or granting.now
         kept = granting.add(
@@ -248,6 +252,12 @@ class GiveAddOn(_Giving):
     def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
         """Count one more."""
         return None if before is None else changed_by(before, offer, 1)
+
+    def told(self, unit: Unit, offer: Offer, before: Subscription | None) -> Iterable[Impact]:
+        """Tell what it costs, too."""
+        yield from super().told(unit, offer, before)
+        if offer.price is not None:
+            yield Impact(what=f"Price: {_cost(offer)} more", effect="moves")
 
     def refusal(self, unit: Unit) -> str | None:
         """Without a subscription there is nothing to add to."""
@@ -301,11 +311,17 @@ class RemoveAddOn(Action):
         return f"Which add-on should be removed from {user.name}? One of it goes, at once."
 
     def impact(self, unit: Unit) -> Iterable[Impact]:
-        """Tell what is lost."""
-        before = standing(unit).subscription
+        """Tell what is lost, and what is not paid any more."""
+        found = standing(unit)
+        before = found.subscription
         for offer in offers(unit, "add_on"):
             if before is not None and offer.key == unit.form.offer.data:
                 yield from difference(unit, before, changed_by(before, offer, -1))
+                given = [g for g in found.live if (g.kind, g.offer_key) == ("add_on", offer.key)]
+                price = (given[-1].price if given else None) or offer.price
+                if price is not None:
+                    cost = _cost(replace(offer, price=price))
+                    yield Impact(what=f"Price: {cost} less", effect="moves")
 
     def facts(self, unit: Unit) -> Mapping[str, str]:
         """Tell plan and add-ons."""
@@ -326,13 +342,23 @@ def offers(unit: Unit, kind: str) -> list[Offer]:
     ]
 
 
+def agreed(form: Any, offer: Offer) -> Money | None:
+    """Return the price that a form asks for instead of an offer's own, in the same currency."""
+    if form.price.data is None or form.price.errors or offer.price is None:
+        return None
+    return Money(form.price.data, offer.price.currency)
+
+
 def difference(
     unit: Unit, before: Subscription | None, after: Subscription | None
 ) -> Iterator[Impact]:
-    """Tell one subscription from another: the plan, features, limits, and what is over them."""
+    """Tell one subscription from another: plan, price, features, limits, what is over them."""
     was, will = ("none" if s is None else s.plan for s in (before, after))
     if was != will:
         yield Impact(what=f"Plan: {was} → {will}", effect="moves")
+    paid, pays = (_cost(s) if s else "" for s in (before, after))
+    if paid != pays:
+        yield Impact(what=f"Price: {paid or 'none'} → {pays or 'none'}", effect="moves")
     had, has = features_of(before), features_of(after)
     for feature in has:
         if feature not in had:
@@ -371,8 +397,14 @@ def months_after(start: datetime, months: int) -> datetime:
 
 
 def _label(offer: Offer) -> str:
-    price = f", {money(offer.price)}" if offer.price else ""
-    return f"{offer.name}{price}{f' a {offer.interval}' if offer.interval and price else ''}"
+    return f"{offer.name}, {_cost(offer)}" if offer.price else offer.name
+
+
+def _cost(priced: Offer | Subscription) -> str:
+    """Return what something costs for its interval; empty where it has no price."""
+    if priced.price is None:
+        return ""
+    return money(priced.price) + (f" a {priced.interval}" if priced.interval else "")
 
 
 def _limit(value: int | None) -> str:
