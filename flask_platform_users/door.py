@@ -10,7 +10,7 @@ import sqlalchemy.exc
 from flask import Response, abort, current_app, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf.csrf import validate_csrf
+from flask_wtf.csrf import CSRFError, validate_csrf
 from itsdangerous.encoding import want_bytes
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import HTTPException
@@ -22,7 +22,7 @@ from .directory import Directory
 from .errors import ConfigurationError
 from .formatting import Reading
 from .pages import icon_of, sentence, url_of
-from .pipeline import Pipeline
+from .pipeline import Order, Pipeline
 from .results import UserRow
 from .settings import Settings
 from .zones import zone_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 _STYLESHEET = "platform_users.css"
+_NO_TOKEN = "The form's token was missing, wrong or too old."  # noqa: S105
 
 
 class Door:
@@ -68,9 +69,21 @@ class Door:
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
         except WTFormsError:
+            self._record_refusal(_NO_TOKEN)
             abort(400, "This form has expired. Nothing was changed: open it again.")
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
+            self._record_refusal("The form was sent from another site.")
             abort(400, "This form was sent from another site. Nothing was changed.")
+
+    def _record_refusal(self, sentence: str) -> None:
+        """Record that a form of somebody who runs a platform was refused unread."""
+        asked_for = request.view_args or {}
+        action = self.actions.get(asked_for.get("name", ""))
+        if action is None or action.by_system or not current_user.is_authenticated:
+            return
+        if self.platform() is not None:
+            order = Order(action=action, key=asked_for["key"], address=request.remote_addr or "")
+            self.pipeline().refuse(order, sentence)
 
     def context(self) -> dict[str, Any]:
         """Give the templates what they share."""
@@ -85,6 +98,8 @@ class Door:
 
     def refuse(self, error: HTTPException) -> ResponseReturnValue:
         """Say in the host's layout why a request was refused."""
+        if isinstance(error, CSRFError):  # the host's own CSRFProtect was there first
+            self._record_refusal(_NO_TOKEN)
         if error.code not in {400, 403, 404} or error.response is not None:
             return error
         return self.render("error.html", error=error), error.code
@@ -125,7 +140,7 @@ class Door:
             current_user._get_current_object(),
             self.keys,
             self.extension.impact,
-            g.platform_users_zone,
+            g.get("platform_users_zone", UTC),
         )
 
     def require(self, action: str, user: Any = None) -> None:

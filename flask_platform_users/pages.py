@@ -317,7 +317,7 @@ def sentence(event: Event, actions: Mapping[str, Action]) -> str:
     label = action.label if action else event.action.replace("_", " ").capitalize()
     if event.outcome != "done":
         how = "was refused" if event.outcome == "refused" else "failed"
-        return f"{who} tried “{label}” on {user}, which {how}."
+        return f"{who} tried “{label}”{f' on {user}' if user else ''}, which {how}."
     done = action.done.format(user=user) if action else f"did “{label}” to {user}"
     return f"{who} {done}."
 

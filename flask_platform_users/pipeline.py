@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -44,7 +44,8 @@ TRIES = 4
 """How often a unit is tried when the database asks for another try."""
 
 REFUSALS_KEPT = 20
-"""How many refusals of one person the history takes within a minute."""
+REFUSALS_KEPT_A_DAY = 200
+"""How many refusals of one person the history takes within a minute, and within a day."""
 
 # PostgreSQL: serialization failure, deadlock, lock not available. MySQL, MariaDB: deadlock, lock
 # wait timeout, record changed since it was read, and a savepoint that went with a deadlock. SQLite:
@@ -144,6 +145,11 @@ class Pipeline:
         """By what the history knows the person; None for the system."""
         return None if self.actor is SYSTEM else self.policy.id_of(self.actor)
 
+    @property
+    def actor_name(self) -> str:
+        """What the history calls the person; empty for the system."""
+        return "" if self.actor is SYSTEM else self.policy.name_of(self.actor)
+
     def prompt(self, action: Action, key: str, data: Any = None, *, sent: bool = False) -> Prompt:
         """Return what the form of an action shows. Nothing is locked, nothing is written.
 
@@ -200,6 +206,10 @@ class Pipeline:
             self._tell(order, unit)
         return result
 
+    def refuse(self, order: Order, sentence: str) -> None:
+        """Record that a form was refused before anybody looked at what it asks for."""
+        self._record_failure(order, REFUSED, sentence)
+
     def _retried(self, order: Order) -> tuple[Unit | None, Result]:
         for left in reversed(range(TRIES)):
             try:
@@ -243,7 +253,18 @@ class Pipeline:
             raise RefusedError("This would leave the platform without an owner.")
         after = self._after(unit)
         changes = {} if after is None else _changes(before, self._facts(action, after))
-        seq = self.chain.append(self._entry(order, unit, changes=changes), unit.now)
+        entry = Entry(
+            action=action.name,
+            actor=unit.actor_id,
+            actor_name=unit.actor_name,
+            user_key=unit.user.key,
+            user_name=unit.user.name,
+            changes=changes,
+            reason=action.reason(unit),
+            request_id=order.request_id,
+            address=order.address,
+        )
+        seq = self.chain.append(entry, unit.now)
         self.session.commit()
         return unit, Result(outcome="done", seq=seq, user=None if after is None else after.user)
 
@@ -284,7 +305,7 @@ class Pipeline:
             form=None,
             directory=directory,
             actor_id=self.actor_id,
-            actor_name="" if self.actor is SYSTEM else self.policy.name_of(self.actor),
+            actor_name=self.actor_name,
             zone=self.zone,
         )
 
@@ -336,31 +357,23 @@ class Pipeline:
                 return self._unit(directory, directory.user(key))
         return None
 
-    def _entry(self, order: Order, unit: Unit, **more: Any) -> Entry:
-        given: dict[str, Any] = {
-            "reason": order.action.reason(unit),
-            "request_id": order.request_id,
-        }
-        given |= more
-        return Entry(
-            action=order.action.name,
-            actor=unit.actor_id,
-            actor_name=unit.actor_name,
-            user_key=unit.user.key,
-            user_name=unit.user.name,
-            address=order.address,
-            **given,
-        )
-
     def _record_failure(self, order: Order, outcome: str, sentence: str) -> None:
         """Record, in a transaction of its own, that something was not done."""
         try:
             self._begin()
             now = self.directory.now()
-            if self._refused_lately(now - timedelta(minutes=1)) < REFUSALS_KEPT:
-                directory = self.directory.among(order.action.among)
-                unit = self._unit(directory, directory.user(order.key))
-                entry = self._entry(order, unit, outcome=outcome, reason=sentence, request_id=None)
+            if not self._refused_enough(now):
+                user = self._meant(order)
+                entry = Entry(
+                    action=order.action.name,
+                    outcome=outcome,
+                    actor=self.actor_id,
+                    actor_name=self.actor_name,
+                    user_key=None if user is None else user.key,
+                    user_name="" if user is None else user.name,
+                    reason=sentence,
+                    address=order.address,
+                )
                 self.chain.append(entry, now)
                 self.session.commit()
         except Exception:
@@ -368,20 +381,30 @@ class Pipeline:
         finally:
             self.session.rollback()
 
-    def _refused_lately(self, since: Any) -> int:
+    def _meant(self, order: Order) -> UserDetails | None:
+        with contextlib.suppress(NotFoundError):
+            return self.directory.among(order.action.among).user(order.key)
+        return None
+
+    def _refused_enough(self, now: datetime) -> bool:
+        """Say whether this person was refused so often lately that no more of it is kept.
+
+        It looks at the platform's last entries only, so that it costs the same always.
+        """
         event = self.directory.mapping.tables.event.c
         seq, _ = self.chain.head()
-        statement = sa.select(sa.func.count()).where(
+        lately = sa.case((event.at > now - timedelta(minutes=1), 1))
+        statement = sa.select(sa.func.count(lately), sa.func.count()).where(
             event.platform_key == self.directory.platform,
-            event.seq > seq - 10 * REFUSALS_KEPT,
+            event.seq > seq - 10 * REFUSALS_KEPT_A_DAY,
             event.actor == self.actor_id,
             event.outcome != "done",
-            event.at > since,
+            event.at > now - timedelta(days=1),
         )
-        found: int = self.session.execute(
+        minute, day = self.session.execute(
             statement, bind_arguments=self.directory.mapping.bind
-        ).scalar_one()
-        return found
+        ).one()
+        return bool(minute >= REFUSALS_KEPT or day >= REFUSALS_KEPT_A_DAY)
 
     def _tell(self, order: Order, unit: Unit) -> None:
         """Tell those who wait for it, now that the change is certain."""

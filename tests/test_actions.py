@@ -337,6 +337,27 @@ def test_a_form_without_a_good_token_is_refused(office: Office, token: str | Non
         fields["csrf_token"] = token
     assert office.send("block", office.user, fields).status_code == 400
     assert office.status(office.user) == "active"
+    assert office.told() == [("block", "refused")]
+    assert office.events()[0].reason == "The form's token was missing, wrong or too old."
+
+
+def test_forms_that_are_refused_unread_never_fill_the_history(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_platform_users.pipeline.REFUSALS_KEPT", 3)
+    monkeypatch.setattr("flask_platform_users.pipeline.REFUSALS_KEPT_A_DAY", 4)
+    for key in (office.user, "nobody", office.user, office.user, office.user):
+        assert office.send("block", key, {}).status_code == 400
+    assert office.told() == [("block", "refused")] * 3
+    assert [event.user_key for event in office.events()] == [office.user, None, office.user]
+    history = office.client.get(office.world.url("show_history")).text
+    assert "tried “Block”, which was refused." in history
+    monkeypatch.setattr("flask_platform_users.pipeline.REFUSALS_KEPT", 1000)
+    for _ in range(3):
+        office.send("block", office.user, {})
+    assert len(office.told()) == 4
+    assert office.do("block", office.user, reason="x").status_code == 303
+    verify(office)
 
 
 def test_a_form_from_another_site_is_refused(office: Office) -> None:
@@ -345,7 +366,8 @@ def test_a_form_from_another_site_is_refused(office: Office) -> None:
         office.url("block", office.user), data=fields, headers={"Sec-Fetch-Site": "cross-site"}
     )
     assert response.status_code == 400
-    assert office.told() == []
+    assert office.told() == [("block", "refused")]
+    assert office.events()[0].reason == "The form was sent from another site."
 
 
 def test_opening_forms_and_history_writes_nothing(office: Office) -> None:
