@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
 from flask import Response, abort, current_app, g, render_template, request, url_for
+from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, validate_csrf
 from itsdangerous.encoding import want_bytes
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from wtforms import ValidationError as WTFormsError
 
 from .actions import Action
@@ -216,12 +217,30 @@ def _sentence(error: ValidationError) -> str:
     return " ".join(f"{name}: {' '.join(found)}" for name, found in messages.items())
 
 
-def harden(response: Response) -> Response:
-    """Keep personal data out of caches and frames. Headers that the host set stay."""
-    if request.endpoint and request.endpoint.endswith(".static"):
+def harden(app: App, name: str) -> None:
+    """Keep personal data of a mount out of caches and frames. Headers that the host sets stay."""
+
+    def harden_response(response: Response) -> Response:
+        endpoint = _endpoint() or ""
+        if endpoint.startswith(f"{name}.") and endpoint != f"{name}.static":
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            response.headers.setdefault("X-Frame-Options", "DENY")
+            response.headers.setdefault("Referrer-Policy", "same-origin")
+            response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+            response.headers.add("Content-Security-Policy", "frame-ancestors 'none'")
         return response
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    return response
+
+    # The first of these functions is called last, after whatever the host does to its headers.
+    app.after_request_funcs.setdefault(None, []).insert(0, harden_response)
+
+
+def _endpoint() -> str | None:
+    """Return what the request is for; of one with the wrong method, what it could have read."""
+    if not isinstance(request.routing_exception, MethodNotAllowed):
+        return request.endpoint
+    adapter = current_app.create_url_adapter(request)
+    try:
+        return str(adapter.match(method="GET")[0]) if adapter else None
+    except HTTPException:
+        return None
