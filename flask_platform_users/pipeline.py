@@ -61,7 +61,8 @@ class Order:
         action: the action.
         key: the text of the user's key.
         data: the form as it was sent.
-        seen: what the person saw of the user when the form was opened; None leaves that unchecked.
+        seen: what the person saw of the user when the form was opened; None leaves that unchecked,
+            for programs that looked at nothing.
         request_id: the same for a request that is sent twice.
         address: where the request came from.
     """
@@ -234,7 +235,12 @@ class Pipeline:
         self._check(action, unit)
         seen, before = order.seen, self._facts(action, unit)
         if seen is not None and seen != before:
-            raise StaleError(" ".join(_differences(seen, before)))
+            raise StaleError(
+                " ".join(_differences(seen, before))
+                if seen
+                else "What was sent does not say what you saw of this user. Look at the form as it "
+                "is now, and send it again."
+            )
         unit.form = action.build_form(unit, order.data)
         valid = unit.form is None or unit.form.validate()
         for line in self._impact(action, unit):

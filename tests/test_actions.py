@@ -191,6 +191,24 @@ def test_a_form_that_the_user_changed_under_is_refused_with_both_values(office: 
     assert office.send("block", office.user, again | {"reason": "typed"}).status_code == 303
 
 
+@pytest.mark.parametrize("seen", [None, ""])
+def test_a_form_that_does_not_say_what_was_seen_is_refused_and_shown_anew(
+    office: Office, seen: str | None
+) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "typed"}
+    del fields["seen"]
+    response = office.send("block", office.user, fields if seen is None else fields | {"seen": ""})
+    assert response.status_code == 409
+    assert "does not say what you saw of this user" in alert(response)
+    assert "typed" in response.text
+    assert (office.status(office.user), office.told()) == ("active", [])
+    again = {
+        node.attributes["name"]: node.attributes["value"]
+        for node in parse(response.text).all("input", type="hidden")
+    }
+    assert office.send("block", office.user, again | {"reason": "typed"}).status_code == 303
+
+
 def test_the_same_request_twice_is_done_once(office: Office) -> None:
     fields = office.hidden("block", office.user) | {"reason": "twice"}
     first, second = (office.send("block", office.user, fields) for _ in range(2))
@@ -213,7 +231,7 @@ def test_any_request_identifier_is_taken(office: Office, identifier: str) -> Non
 
 
 def test_an_identifier_used_for_one_user_answers_for_no_other(office: Office) -> None:
-    fields = office.hidden("block", office.user) | {"reason": "x", "seen": ""}
+    fields = office.hidden("block", office.user) | {"reason": "x"}
     office.send("block", office.user, fields)
     response = office.send("block", "987654321", fields)
     assert response.status_code == 404
