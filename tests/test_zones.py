@@ -124,6 +124,7 @@ def test_the_days_of_the_history_begin_at_ones_own_midnight(product: Product) ->
     for since, found in ((today, 1), (today + timedelta(days=1), 0)):
         page = product.owner.get(f"{USERS}/history?user={key}&since={since}").text
         assert page.count("pu-event-what") == found
+        assert parse(page).one("label", **{"for": "pu-since"}).text == "From (Pacific/Kiritimati)"
     yesterday = today - timedelta(days=1)
     page = product.owner.get(f"{USERS}/history?user={key}&until={yesterday}").text
     assert page.count("pu-event-what") == 0
