@@ -14,12 +14,27 @@ class SignIn:
     role: str
     platform: str
     note: str
+    timezone: str | None = None
 
 
 SIGN_INS = (
-    SignIn("owner@acme.example", "Ada Holm", "owner", "acme", "owns Acme Connect"),
+    SignIn("owner@acme.example", "Ada Holm", "owner", "acme", "owns Acme Connect", "Europe/Berlin"),
     SignIn("staff@acme.example", "Jonas Weber", "staff", "acme", "staff, may look but not act"),
     SignIn("user@acme.example", "Mira Castellanos", "admin", "acme", "an ordinary user"),
-    SignIn("owner@globex.example", "Henri Dubois", "owner", "globex", "owns Globex Chat"),
-    SignIn("owner@initech.example", "Priya Raman", "owner", "initech", "owns Initech Talk"),
+    SignIn(
+        email="owner@globex.example",
+        name="Henri Dubois",
+        role="owner",
+        platform="globex",
+        note="owns Globex Chat",
+        timezone="America/New_York",
+    ),
+    SignIn(
+        email="owner@initech.example",
+        name="Priya Raman",
+        role="owner",
+        platform="initech",
+        note="owns Initech Talk",
+        timezone="Asia/Kolkata",
+    ),
 )

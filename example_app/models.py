@@ -105,6 +105,7 @@ class User(UserMixin, Model):  # type: ignore[misc]
     permissions: Mapped[list[str]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_login_at: Mapped[datetime | None]
+    timezone: Mapped[str | None] = mapped_column(String(64))
 
     platform: Mapped[Platform] = relationship()
 
@@ -271,6 +272,8 @@ class Subscription(Model):
     plan_id: Mapped[int] = mapped_column(ForeignKey("plans.id"), index=True)
     renews_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
+    agreed_price: Mapped[Decimal | None]
+    agreed_currency: Mapped[str | None] = mapped_column(String(3))
 
     plan: Mapped[Plan] = relationship()
     add_ons: Mapped[list["SubscriptionAddOn"]] = relationship(

@@ -28,6 +28,8 @@ billing = ModelBilling(
         user=Subscription.user_id,
         renews=Subscription.renews_at,
         ends=Subscription.ends_at,
+        price=Subscription.agreed_price,
+        currency=Subscription.agreed_currency,
     ),
     add_ons=Catalogue(
         AddOn,

@@ -30,6 +30,10 @@ class ProductPolicy(Policy):
         """Return whether this person may do the action."""
         return actor.is_platform_owner or action in actor.permissions
 
+    def timezone_of(self, actor: User) -> str | None:
+        """Return the time zone that this person chose."""
+        return actor.timezone
+
 
 platform_users = PlatformUsers(
     db,

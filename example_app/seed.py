@@ -103,6 +103,7 @@ class Seeder:
                     permissions=["view"] if sign_in.role == "staff" else [],
                     created_at=self.now - OLDEST - timedelta(hours=20 - place),
                     last_login_at=self.now - timedelta(hours=place * 3),
+                    timezone=sign_in.timezone,
                 )
                 yield user, brand.locales[0]
 

@@ -6,7 +6,7 @@ from wtforms import Form, IntegerField, StringField
 from wtforms.validators import DataRequired, Length, NumberRange
 
 from flask_platform_users import Action, Unit
-from flask_platform_users.formatting import day
+from flask_platform_users.formatting import stamp
 from flask_platform_users.results import UserRow
 
 from .plans import subscription_of
@@ -46,7 +46,7 @@ class ExtendTrial(Action):
     def facts(self, unit: Unit) -> dict[str, str]:
         """Name the end, so that the history tells it before and after."""
         held = subscription_of(unit.user.key)
-        return {"Trial ends": day(held.ends_at)} if held and held.ends_at else {}
+        return {"Trial ends": stamp(held.ends_at)} if held and held.ends_at else {}
 
     def perform(self, unit: Unit) -> None:
         """Move it."""

@@ -115,7 +115,7 @@ class ActionViews:
             action=action,
             key=key,
             data=data,
-            seen=self._unsealed(data, "seen"),
+            seen=self._unsealed(data, "seen") or {},
             request_id=self._request_id(action, key, data),
             address=request.remote_addr or "",
         )

@@ -130,7 +130,8 @@ class ManualBilling(Billing, Protocol):
         Args:
             user: the host's model instance.
             plan: the offer's key.
-            price: what was agreed on instead of the plan's own price. The page remembers it too.
+            price: what was agreed on instead of the plan's own price; None where nothing was. The
+                page remembers it too.
             renews: when it renews by itself.
             ends: when it ends, in UTC.
         """

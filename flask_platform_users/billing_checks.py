@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
-from .inspection import mapper_of, pointed_at, python_type, tables_of
+from .inspection import clause, mapper_of, pointed_at, python_type, tables_of
 from .mapping import Users
 from .model_billing import Attribute, Catalogue, ModelBilling, model_of
 
@@ -48,12 +49,18 @@ def _held_faults(billing: ModelBilling, users: Users) -> Iterator[str]:
                 f"Held({argument}=...) was given {attribute}; expected a column of "
                 f"{model_of(held.plan).__name__}, where the plan is kept."
             )
-    for argument, attribute in (("renews", held.renews), ("ends", held.ends)):
+    for argument, attribute, kind, type_ in (
+        ("renews", held.renews, "DateTime", datetime),
+        ("ends", held.ends, "DateTime", datetime),
+        ("price", held.price, "nullable Numeric", Decimal),
+        ("currency", held.currency, "nullable String", str),
+    ):
         if attribute is None:
             continue
-        if attribute.class_ is not held.plan.class_ or python_type(attribute) is not datetime:
+        elsewhere = attribute.class_ is not held.plan.class_ or python_type(attribute) is not type_
+        if elsewhere or ("nullable" in kind and not getattr(clause(attribute), "nullable", False)):
             yield (
-                f"Held({argument}=...) was given {attribute}; expected a DateTime column "
+                f"Held({argument}=...) was given {attribute}; expected a {kind} column "
                 f"of {model_of(held.plan).__name__}, where the plan is kept."
             )
 

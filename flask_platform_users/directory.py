@@ -280,6 +280,11 @@ class Directory:
         found = self._execute(self._users(*columns).where(key.in_(keys)))
         return {row.key: row.username or row.email or str(row.key) for row in found}
 
+    def keys_like(self, term: str, limit: int) -> list[Any]:
+        """Return the keys of users, deleted or not, by part of a name. One statement."""
+        found = self._everyone(self.mapping.key).where(self._contains(term))
+        return list(self._execute(found.order_by(self.mapping.key).limit(limit)).scalars())
+
     # What a change asks before it is made
 
     def parse(self, key: str) -> Any:

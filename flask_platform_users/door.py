@@ -2,35 +2,42 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Response, abort, current_app, render_template, request, url_for
+from flask import Response, abort, current_app, g, render_template, request, url_for
+from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf.csrf import validate_csrf
+from flask_wtf.csrf import CSRFError, validate_csrf
 from itsdangerous.encoding import want_bytes
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from wtforms import ValidationError as WTFormsError
 
-from . import formatting
 from .actions import Action, Impersonate
 from .audit import Keys
 from .directory import Directory
 from .errors import ConfigurationError
+from .formatting import Reading
 from .impersonation import Impersonations
 from .pages import icon_of, sentence, url_of
-from .pipeline import Pipeline
+from .pipeline import Order, Pipeline
 from .results import UserRow
 from .settings import Settings
+from .zones import zone_of
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers
 
 ROOT = Path(__file__).parent
 _STYLESHEET = "platform_users.css"
+FRAMES = "frame-ancestors 'none'"
+"""A policy of its own, beside the host's: a browser keeps to both."""
+
+_NO_TOKEN = "The form's token was missing, wrong or too old."  # noqa: S105
 
 LARGEST_FORM = 256 * 1024
 """How many bytes a form may have."""
@@ -62,6 +69,7 @@ class Door:
 
     def require_owner(self) -> ResponseReturnValue | None:
         """Let nobody in who is not signed in and does not run a platform."""
+        g.platform_users_zone = UTC
         if request.endpoint == f"{self.extension.name}.static":
             return None
         if not current_user.is_authenticated:
@@ -70,6 +78,8 @@ class Door:
         if self.platform() is None:
             abort(403)
         self.require("view")
+        actor = current_user._get_current_object()
+        g.platform_users_zone = zone_of(self.extension.policy.timezone_of(actor))
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
             self._check_size()
             self.check_csrf()
@@ -86,14 +96,26 @@ class Door:
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
         except WTFormsError:
+            self._record_refusal(_NO_TOKEN)
             abort(400, "This form has expired. Nothing was changed: open it again.")
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
+            self._record_refusal("The form was sent from another site.")
             abort(400, "This form was sent from another site. Nothing was changed.")
+
+    def _record_refusal(self, sentence: str) -> None:
+        """Record that a form of somebody who runs a platform was refused unread."""
+        asked_for = request.view_args or {}
+        action = self.actions.get(asked_for.get("name", ""))
+        if action is None or action.by_system or not current_user.is_authenticated:
+            return
+        if self.platform() is not None:
+            order = Order(action=action, key=asked_for["key"], address=request.remote_addr or "")
+            self.pipeline().refuse(order, sentence)
 
     def context(self) -> dict[str, Any]:
         """Give the templates what they share."""
         return {
-            "pu": formatting,
+            "pu": Reading(g.get("platform_users_zone", UTC)),
             "pu_base_template": self.settings.base_template,
             "pu_stylesheet": self.static_url(_STYLESHEET),
             "pu_url_of": url_of,
@@ -105,6 +127,8 @@ class Door:
         """Say in the host's layout why a request was refused."""
         if isinstance(error.__cause__, sqlalchemy.exc.SQLAlchemyError):  # from the gate
             return self.fail(error.__cause__)
+        if isinstance(error, CSRFError):  # the host's own CSRFProtect was there first
+            self._record_refusal(_NO_TOKEN)
         if error.code not in {400, 403, 404, 409, 413} or error.response is not None:
             return error
         return self.render("error.html", error=error), error.code
@@ -145,6 +169,7 @@ class Door:
             current_user._get_current_object(),
             self.keys,
             self.extension.impact,
+            g.get("platform_users_zone", UTC),
         )
 
     def require(self, action: str, user: Any = None) -> None:
@@ -201,9 +226,9 @@ class Door:
         endpoint = f"{self.extension.name}.static"
         return url_for(endpoint, filename=filename, v=self.versions[filename])
 
-    def standalone_context(self) -> dict[str, Any]:
+    def standalone_context(self, zone: tzinfo = UTC) -> dict[str, Any]:
         """Give what pages get that stand outside the host's layout."""
-        return {"pu": formatting, "pu_stylesheet": self.static_url(_STYLESHEET)}
+        return {"pu": Reading(zone), "pu_stylesheet": self.static_url(_STYLESHEET)}
 
 
 def asked(schema: Schema) -> dict[str, Any]:
@@ -226,12 +251,36 @@ def _sentence(error: ValidationError) -> str:
     return " ".join(f"{name}: {' '.join(found)}" for name, found in messages.items())
 
 
-def harden(response: Response) -> Response:
-    """Keep personal data out of caches and frames. Headers that the host set stay."""
-    if request.endpoint and request.endpoint.endswith(".static"):
+def harden(app: App, name: str) -> None:
+    """Keep personal data of a mount out of caches and frames. Headers that the host sets stay."""
+
+    def harden_ours(response: Response) -> Response:
+        endpoint = _endpoint() or ""
+        if endpoint.startswith(f"{name}.") and endpoint != f"{name}.static":
+            return hardened(response)
         return response
+
+    # The first of these functions is called last, after whatever the host does to its headers.
+    app.after_request_funcs.setdefault(None, []).insert(0, harden_ours)
+
+
+def hardened(response: Response) -> Response:
+    """Return a page of ours with the headers that keep it out of caches and frames."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    response.headers.add("Content-Security-Policy", FRAMES)
     return response
+
+
+def _endpoint() -> str | None:
+    """Return what the request is for; of one with the wrong method, what it could have read."""
+    if not isinstance(request.routing_exception, MethodNotAllowed):
+        return request.endpoint
+    adapter = current_app.create_url_adapter(request)
+    try:
+        return str(adapter.match(method="GET")[0]) if adapter else None
+    except HTTPException:
+        return None

@@ -36,6 +36,7 @@ from .sessions import install, sessions_of
 from .settings import Settings
 from .triggers import attach_triggers
 from .views import build_blueprint
+from .zones import zone_of
 
 
 class PlatformUsers:
@@ -189,7 +190,8 @@ class PlatformUsers:
 
         Whatever that page does, nobody stays signed in who may not be.
         """
-        return self.gate.may_sign_in(user, self.policy.platform_in_use(user))
+        zone = zone_of(self.policy.timezone_of(user))
+        return self.gate.may_sign_in(user, self.policy.platform_in_use(user), zone)
 
     @property
     def seen_as(self) -> Receipt | None:

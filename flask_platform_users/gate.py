@@ -6,7 +6,7 @@ asks it before anybody is taken for signed in.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
@@ -89,14 +89,17 @@ class Gate:
             for standing in mine
         )
 
-    def may_sign_in(self, person: Any, platform: Any = None) -> SignIn:
-        """Say whether a person may sign in now, and else why not. One statement."""
+    def may_sign_in(self, person: Any, platform: Any = None, zone: tzinfo = UTC) -> SignIn:
+        """Say whether a person may sign in now, and else why not, in their time zone.
+
+        One statement.
+        """
         if not isinstance(person, self.mapping.users.model):
             return SignIn()
         mine = self._standings(person, platform)
         if not mine or any(self._admits(standing) for standing in mine):
             return SignIn()
-        return SignIn(sentence=_refusal(mine[0]))
+        return SignIn(sentence=_refusal(mine[0], zone))
 
     def platforms_of(self, person: Any) -> list[Any]:
         """Return the keys of the platforms that a person is a user of. One statement."""
@@ -144,9 +147,9 @@ class Gate:
         ]
 
 
-def _refusal(standing: Standing) -> str:
+def _refusal(standing: Standing, zone: tzinfo) -> str:
     if standing.deleted:
         return "This account was deleted."
     if standing.blocked_until is not None:
-        return f"This account is blocked until {moment(standing.blocked_until)}."
+        return f"This account is blocked until {moment(standing.blocked_until, zone)}."
     return f"This account is {standing.status}."

@@ -1,10 +1,11 @@
 """Writes to the host's tables what was given by hand, inside the transaction of an action."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from .actions.action import Unit
-from .billing import ManualBilling, Subscription
+from .billing import ManualBilling, Offer, Subscription
 from .errors import HookError, RefusedError
 from .grants import ENDED, GIVEN, SCHEDULED, Before, Grant, Grants
 from .guard import guarded
@@ -117,6 +118,10 @@ class Granting:
         with guarded(self.unit.session, "Billing.subscription"):
             return self.billing.subscription(self.unit.user.record)
 
+    def _offers(self) -> Sequence[Offer]:
+        with guarded(self.unit.session, "Billing.offers"):
+            return self.billing.offers(self.unit.directory.platform)
+
     def _base(self) -> Before:
         """Return what was there before all plans that were given; forget those that are gone."""
         written = self._written()
@@ -125,7 +130,9 @@ class Granting:
             for grant in given:
                 self.grants.change(grant, state=ENDED)
             given = []
-        return (given[0].before if given else None) or Before.of(written)
+        if given and given[0].before:
+            return given[0].before
+        return Before.of(written, self._offers() if written and written.price else ())
 
     def _write_plan(self) -> None:
         wanted = plan_wanted(self._written(), self._unsettled(), self.now)
@@ -138,6 +145,7 @@ class Granting:
                 self.billing.assign(
                     self.unit.user.record,
                     wanted.plan_key,
+                    price=wanted.price,
                     renews=wanted.renews,
                     ends=wanted.ends,
                 )

@@ -2,15 +2,17 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from .billing import Money, Subscription
+from .billing import Money, Offer, Subscription
 from .directory import Directory
+from .paging import Cursor, beyond, keyset_order
 
 SCHEDULED, GIVEN, ENDED = "scheduled", "given", "ended"
 """Not written to the host's tables yet; written; taken back, or overtaken by somebody else."""
@@ -20,28 +22,35 @@ PER_PAGE = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """The subscription that a plan was given in place of; without a key there was none."""
+    """The subscription that a plan was given in place of; without a key there was none.
+
+    Attributes:
+        price: what was agreed on instead of the plan's own price.
+    """
 
     plan_key: str | None = None
     plan: str = ""
+    price: Money | None = None
     renews: datetime | None = None
     ends: datetime | None = None
 
     @classmethod
-    def of(cls, subscription: Subscription | None) -> "Before":
-        """Note what comes back later."""
+    def of(cls, subscription: Subscription | None, offers: Sequence[Offer]) -> "Before":
+        """Note what comes back later, of all that the platform offers."""
         if subscription is None:
             return cls()
+        usual = [o.price for o in offers if (o.kind, o.key) == ("plan", subscription.plan_key)]
         return cls(
             plan_key=subscription.plan_key,
             plan=subscription.plan,
+            price=None if subscription.price in usual else subscription.price,
             renews=subscription.renews,
             ends=subscription.ends,
         )
 
     def dump(self) -> str:
         """Return it as text."""
-        return json.dumps(asdict(self), default=datetime.isoformat)
+        return json.dumps(asdict(self), default=str)
 
     @classmethod
     def load(cls, text: str) -> "Before":
@@ -50,7 +59,10 @@ class Before:
         moments = {
             name: found[name] and datetime.fromisoformat(found[name]) for name in ("renews", "ends")
         }
-        return cls(**found | moments)
+        price = found.pop("price", None)
+        if price is not None:
+            price = Money(Decimal(price["amount"]), price["currency"])
+        return cls(**found | moments, price=price)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +109,32 @@ class Grant:
         return self.is_over(now) or (self.state == SCHEDULED and self.starts <= now)
 
 
+@dataclass(frozen=True, kw_only=True)
+class GrantQuery:
+    """What the grants of a platform are asked for; None leaves a filter out.
+
+    Attributes:
+        kind: plans or add-ons.
+        within: those that end by themselves within this time.
+        after: the id of a grant: the page behind it.
+        before: the id of a grant: the page that leads to it.
+    """
+
+    kind: Literal["plan", "add_on"] | None = None
+    within: timedelta | None = None
+    after: str | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantPage:
+    """A page of grants, and the ids that lead to its neighbours."""
+
+    grants: list[Grant]
+    previous: str | None
+    next: str | None
+
+
 class Grants:
     """Reads and writes the grants of one platform."""
 
@@ -110,39 +148,50 @@ class Grants:
         statement = self._unsettled().where(grant.user_key == user_key)
         return [_grant(row) for row in self._execute(statement.order_by(grant.starts, grant.id))]
 
-    def page(self, after: str | None = None) -> list[Grant]:
+    def page(self, query: GrantQuery) -> GrantPage:
         """Return a page of what is in force or to come, by its end, what stays for good last.
 
-        Args:
-            after: the id of the last grant of the page before.
-
-        Returns:
-            one more than ``PER_PAGE`` where there is another page.
+        At most two statements. A place that is not there any more has nothing beside it.
         """
-        grant = self.table.c
-        statement = self._unsettled().where(
-            grant.ends.is_(None) | (grant.ends > self.directory.now())
+        grant, now = self.table.c, self.directory.now()
+        backward = query.before is not None
+        statement = self._unsettled().where(grant.ends.is_(None) | (grant.ends > now))
+        if query.kind is not None:
+            statement = statement.where(grant.kind == query.kind)
+        if query.within is not None:
+            statement = statement.where(grant.ends <= now + query.within)
+        beside = query.before or query.after
+        if beside is not None:
+            statement = statement.where(self._beyond(beside, backward=backward))
+        part = sa.case((grant.ends.is_(None), 1), else_=0)
+        order = keyset_order(backward, part, grant.ends, grant.id)
+        rows = self._execute(statement.order_by(*order).limit(PER_PAGE + 1)).all()
+        more = len(rows) > PER_PAGE
+        grants = [_grant(row) for row in rows[:PER_PAGE]]
+        if backward:
+            grants.reverse()
+        has_previous, has_next = (more, True) if backward else (beside is not None, more)
+        return GrantPage(
+            grants=grants,
+            previous=grants[0].id if grants and has_previous else None,
+            next=grants[-1].id if grants and has_next else None,
         )
-        if after is not None:
-            last = self._execute(
-                sa.select(grant.ends).where(
-                    grant.platform_key == self.directory.platform, grant.id == after
-                )
-            ).first()
-            if last is None:
-                return []
-            beyond: Any = grant.ends.is_(None) & (grant.id > after)
-            if last.ends is not None:
-                beyond = sa.or_(
-                    grant.ends.is_(None),
-                    grant.ends > last.ends,
-                    (grant.ends == last.ends) & (grant.id > after),
-                )
-            statement = statement.where(beyond)
-        order = (sa.case((grant.ends.is_(None), 1), else_=0), grant.ends, grant.id)
-        return [
-            _grant(row) for row in self._execute(statement.order_by(*order).limit(PER_PAGE + 1))
-        ]
+
+    def _beyond(self, beside: str, *, backward: bool) -> sa.ColumnElement[bool]:
+        """Say which grants lie on one side of another; those for good are behind all that end."""
+        grant = self.table.c
+        place = self._execute(
+            sa.select(grant.ends).where(
+                grant.platform_key == self.directory.platform, grant.id == beside
+            )
+        ).first()
+        if place is None:
+            return sa.false()
+        cursor = Cursor(key=beside, value=place.ends, number=0)
+        for_good = place.ends is None
+        same_part = grant.ends.is_(None) if for_good else grant.ends.is_not(None)
+        here = same_part & beyond(cursor, grant.id, grant.ends, descending=backward)
+        return here | ~same_part if for_good == backward else here
 
     def add(self, **values: Any) -> None:
         """Note what was given. Takes the fields of ``Grant`` without its id."""

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from .directory import Directory
 
 PER_PAGE = 50
+
+MEANT = 100
+"""So many users, and so many people, may be meant by part of a name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,8 @@ class HistoryQuery:
     Attributes:
         user: the text of a user's key.
         actor: the id of a person.
+        users: the keys of users, any of which it was done to.
+        actors: the ids of people, any of whom did it.
         since: from this moment on.
         until: before this moment.
         before: only events with a smaller number: the page after.
@@ -63,6 +68,8 @@ class HistoryQuery:
 
     user: str | None = None
     actor: str | None = None
+    users: Collection[Any] | None = None
+    actors: Collection[str] | None = None
     action: str | None = None
     outcome: str | None = None
     since: datetime | None = None
@@ -117,6 +124,51 @@ class History:
         row = self._execute(self._all().where(self.tables.event.c.seq == seq)).first()
         return None if row is None else _event(row)
 
+    def people(self) -> dict[str, str]:
+        """Return who acted on the platform: what each was called last, by their id.
+
+        One statement, which seeks one entry for each of at most ``MEANT`` people.
+        """
+        event, private, platform = self.tables.event, self.tables.event_private, self._platform
+        first = sa.select(sa.func.min(event.c.actor).label("actor"), sa.literal(1).label("number"))
+        people = first.where(platform(event)).cte("people", recursive=True)
+        later = event.alias()
+        following = sa.select(sa.func.min(later.c.actor)).where(
+            platform(later), later.c.actor > people.c.actor
+        )
+        people = people.union_all(
+            sa.select(following.scalar_subquery(), people.c.number + 1).where(
+                people.c.actor.is_not(None), people.c.number < MEANT
+            )
+        )
+        theirs = event.alias()
+        last = sa.select(sa.func.max(theirs.c.seq)).where(
+            platform(theirs), theirs.c.actor == people.c.actor
+        )
+        own = platform(private) & (private.c.seq == last.scalar_subquery())
+        statement = (
+            sa.select(people.c.actor, private.c.actor_name)
+            .join_from(people, private, own, isouter=True)
+            .where(people.c.actor.is_not(None))
+            .order_by(private.c.actor_name, people.c.actor)
+        )
+        return {row.actor: row.actor_name or row.actor for row in self._execute(statement)}
+
+    def users_meant(self, text: str) -> list[Any]:
+        """Return the keys of the users that a text means: of the one, or by part of a name.
+
+        At most two statements.
+
+        Returns:
+            one more than ``MEANT`` where more are meant.
+        """
+        event = self.tables.event
+        known = sa.select(event.c.user_key).where(
+            self._platform(event), self.directory.holds(event.c.user_key, text)
+        )
+        found = list(self._execute(known.limit(1)).scalars())
+        return found or self.directory.keys_like(text, MEANT + 1)
+
     def csv(self, query: HistoryQuery, limit: int = 100_000) -> Iterator[str]:
         """Yield a query's events as lines of CSV (RFC 4180), oldest first, safe to open."""
         number = self.tables.event.c.seq
@@ -154,8 +206,12 @@ class History:
                 private.c.address,
             )
             .join_from(event, private, own, isouter=True)
-            .where(event.c.platform_key == self.directory.platform)
+            .where(self._platform(event))
         )
+
+    def _platform(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        mine: sa.ColumnElement[bool] = table.c.platform_key == self.directory.platform
+        return mine
 
     def _matching(self, query: HistoryQuery) -> sa.Select[Any]:
         event = self.tables.event.c
@@ -169,6 +225,9 @@ class History:
         ):
             if value is not None:
                 statement = statement.where(column == value)
+        for column, values in ((event.user_key, query.users), (event.actor, query.actors)):
+            if values is not None:
+                statement = statement.where(column.in_(values))
         if query.since is not None:
             statement = statement.where(event.at >= query.since)
         if query.until is not None:
@@ -180,6 +239,12 @@ class History:
             return self.directory.session.execute(
                 statement, bind_arguments=self.directory.mapping.bind
             )
+
+
+def people_meant(text: str, people: Mapping[str, str]) -> list[str]:
+    """Return the ids of the people that a text means: of the one, or by part of a name."""
+    by_name = [key for key, name in people.items() if text.casefold() in name.casefold()]
+    return [text] if text in people else by_name
 
 
 def _event(row: Any) -> Event:

@@ -65,6 +65,8 @@ class Held:
         since: by which the last of a user's rows is known; None where that is their key.
         renews: when it renews by itself.
         ends: when it ends.
+        price: a nullable column for a price that was agreed on instead of the plan's own.
+        currency: a nullable column for its currency; without it, it is in that of the plan.
         managed: when a payment provider manages it, so that it is not changed by hand:
             ``Subscription.provider_id.is_not(None)``.
     """
@@ -76,6 +78,8 @@ class Held:
     since: Attribute | None = None
     renews: Attribute | None = None
     ends: Attribute | None = None
+    price: Attribute | None = None
+    currency: Attribute | None = None
     managed: Predicate | None = None
 
 
@@ -141,7 +145,7 @@ class ModelBilling:
         plan = self._plan(key)
         return Subscription(
             plan=plan.name,
-            price=plan.price,
+            price=self._agreed(row, plan) or plan.price,
             interval=plan.interval,
             renews=_moment_in(row, self.held.renews),
             ends=_moment_in(row, self.held.ends),
@@ -174,11 +178,11 @@ class ModelBilling:
         user: Any,
         plan: str | None,
         *,
-        price: Money | None = None,  # noqa: ARG002  # the page remembers it
+        price: Money | None = None,
         renews: datetime | None = None,
         ends: datetime | None = None,
     ) -> None:
-        """Write the plan and its moments; a subscription that is not there is made."""
+        """Write the plan, its moments and its price; a subscription that is not there is made."""
         held, row = self.held, self._row(user)
         if row is None and plan is not None:
             assert held.user is not None  # noqa: S101  (a user's own row is always there)
@@ -198,6 +202,10 @@ class ModelBilling:
         for attribute, moment in ((held.renews, renews), (held.ends, ends)):
             if attribute is not None:
                 setattr(row, attribute.key, as_kept(attribute, moment))
+        if held.price is not None:
+            setattr(row, held.price.key, None if price is None else price.amount)
+        if held.currency is not None:
+            setattr(row, held.currency.key, None if price is None else price.currency)
 
     def give(self, user: Any, add_on: str) -> None:
         """Add a row to the join table, or one to its quantity."""
@@ -258,6 +266,14 @@ class ModelBilling:
                 self.db.session.delete(booking)
             self.db.session.flush()
         self.db.session.delete(row)
+
+    def _agreed(self, row: Any, plan: Offer) -> Money | None:
+        """Return the price that was agreed on instead of the plan's own, None if there is none."""
+        amount = None if self.held.price is None else getattr(row, self.held.price.key)
+        currency = plan.price.currency if plan.price else None
+        if self.held.currency is not None:
+            currency = getattr(row, self.held.currency.key) or currency
+        return None if amount is None or currency is None else Money(amount, currency)
 
     def _plan(self, key: Any) -> Offer:
         if not isinstance(self.plans, Catalogue):

@@ -158,6 +158,7 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Column("prev", sa.String(64), nullable=False),
             sa.Column("mac", sa.String(64), nullable=False),
             sa.Index(f"ix_{name}_event_user", "platform_key", "user_key", "seq"),
+            sa.Index(f"ix_{name}_event_actor", "platform_key", "actor", "seq"),
             sa.Index(f"ix_{name}_event_request", "platform_key", "request_id"),
             comment="What was done, by whom, to whom: append-only, signed over the one before.",
         ),

@@ -24,11 +24,12 @@ from werkzeug.routing import BuildError
 
 from .actions import AllowChanges
 from .actions.impersonation import WhyForm
-from .door import Door, harden, secret_keys
+from .door import Door, hardened, secret_keys
 from .errors import ConfigurationError, HookError, InvalidError, NotFoundError, RefusedError
 from .impersonation import SAFE, WRITING
 from .pipeline import Order, Pipeline
 from .sessions import Overlay, Sessions, rotate
+from .zones import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +99,7 @@ class OverlayViews:
         overlay = self.sessions.overlay
         assert overlay is not None  # noqa: S101  (it is asked for nowhere else)
         g._platform_users_bannered = True
-        return Markup(self._render("_banner.html", **self._context(overlay)))  # noqa: S704
+        return Markup(self._render("_banner.html", overlay, **self._context(overlay)))  # noqa: S704
 
     def _is_forbidden(self) -> bool:
         config = self.door.extension.impersonation
@@ -235,13 +236,18 @@ class OverlayViews:
         }
 
     def _page(self, template: str, status: int, overlay: Overlay, **more: Any) -> Response:
-        html = self._render(template, **{**self._context(overlay), **more})
-        return harden(make_response(html, status))
+        html = self._render(template, overlay, **{**self._context(overlay), **more})
+        return self._hardened(make_response(html, status))
 
-    def _render(self, template: str, **context: Any) -> str:
+    def _hardened(self, response: Response) -> Response:
+        own = request.blueprint == self.door.extension.name  # those are hardened anyway
+        return response if own else hardened(response)
+
+    def _render(self, template: str, overlay: Overlay, **context: Any) -> str:
         # Not by render_template: the host's context processors may need somebody signed in.
         found = current_app.jinja_env.get_template(f"platform_users/{template}")
-        return found.render(**self.door.standalone_context(), **context)
+        zone = zone_of(self.door.extension.policy.timezone_of(overlay.owner))
+        return found.render(**self.door.standalone_context(zone), **context)
 
     def _seal(self) -> URLSafeSerializer:
         return URLSafeSerializer(secret_keys(), salt="flask-platform-users.came-from")
@@ -255,7 +261,7 @@ def _wants_html() -> bool:
 def _plainly(status: int, sentence: str) -> Response:
     response = jsonify(error=sentence)
     response.status_code = status
-    return harden(response)
+    return response
 
 
 def _came_from() -> str:

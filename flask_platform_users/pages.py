@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import url_for
 
@@ -13,13 +13,13 @@ from .billing import Subscription
 from .binding import Sort
 from .directory import MATCHES, ListQuery
 from .formatting import STATUS_LABELS, number
-from .grants import Grant
-from .history import Event, HistoryPage
+from .grants import Grant, GrantPage
+from .history import MEANT, Event, HistoryPage
 from .impersonation import Receipt, Visit
 from .mapping import Count
 from .pipeline import Prompt
 from .results import Note, Page, Summary, UserDetails, UserRow
-from .schemas import PER_PAGE
+from .schemas import PER_PAGE, WITHIN
 from .standing import Entitlement, Standing
 
 
@@ -259,17 +259,25 @@ class GrantedPage:
     """What was given by hand on the platform, by its end.
 
     Attributes:
+        arguments: the filters in force, as they stand in the address.
         names: what users are called, by their key; without those who are gone.
         actions: what this person may do to a grant.
         now: what is to come begins after this moment.
-        next: the id of the last grant shown, where there is another page.
     """
 
-    grants: Sequence[Grant]
+    page: GrantPage
+    arguments: dict[str, str]
     names: Mapping[Any, str]
     actions: Sequence[GrantAction]
     now: datetime
-    next: str | None
+
+    kinds: ClassVar[Mapping[str, str]] = {"plan": "Plans", "add_on": "Add-ons"}
+    within = WITHIN
+
+    def link(self, **changes: str) -> str:
+        """Return an address with the same filters."""
+        arguments: dict[str, Any] = self.arguments | changes
+        return url_for(".show_granted", **arguments)
 
     def actions_on(self, grant: Grant) -> Sequence[GrantAction]:
         """Return what can be done to one: what is for good has no end to move."""
@@ -299,13 +307,18 @@ class EventsPage:
     Attributes:
         arguments: the filters in force, as they stand in the address.
         actions: the mount's actions by name.
+        people: what those are called who acted here.
+        too_many: whether more users were meant than are shown.
     """
 
     page: HistoryPage
     arguments: dict[str, str]
     actions: Mapping[str, Action]
+    people: Sequence[str]
+    too_many: bool
 
     outcomes = OUTCOMES
+    meant = MEANT
 
     def link(self, endpoint: str = ".show_history", **changes: Any) -> str:
         """Return an address with the same filters."""
@@ -321,7 +334,7 @@ def sentence(event: Event, actions: Mapping[str, Action]) -> str:
     label = action.label if action else event.action.replace("_", " ").capitalize()
     if event.outcome != "done":
         how = "was refused" if event.outcome == "refused" else "failed"
-        return f"{who} tried “{label}” on {user}, which {how}."
+        return f"{who} tried “{label}”{f' on {user}' if user else ''}, which {how}."
     done = action.done.format(user=user) if action else f"did “{label}” to {user}"
     return f"{who} {done}."
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ from .errors import (
     RefusedError,
     StaleError,
 )
-from .formatting import STATUS_LABELS, moment
+from .formatting import STATUS_LABELS, stamp
 from .guard import guarded, tell
 from .policy import Policy
 from .results import Population, UserDetails
@@ -41,7 +41,8 @@ SYSTEM: Any = None
 """The actor of what ends by itself."""
 
 REFUSALS_KEPT = 20
-"""How many refusals of one person the history takes within a minute."""
+REFUSALS_KEPT_A_DAY = 200
+"""How many refusals of one person the history takes within a minute, and within a day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,8 @@ class Order:
         action: the action.
         key: the text of the user's key.
         data: the form as it was sent.
-        seen: what the person saw of the user when the form was opened; None leaves that unchecked.
+        seen: what the person saw of the user when the form was opened; None leaves that unchecked,
+            for programs that looked at nothing.
         request_id: the same for a request that is sent twice.
         address: where the request came from.
     """
@@ -107,6 +109,7 @@ class Pipeline:
         actor: the host's object for the person, or ``SYSTEM``, whom no rule holds back.
         keys: what events are signed with.
         impact: the host's own lines of what an action means.
+        zone: the time zone in which the person types moments.
     """
 
     def __init__(
@@ -116,11 +119,13 @@ class Pipeline:
         actor: Any,
         keys: Keys,
         impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
         self.directory = directory
         self.policy = policy
         self.actor = actor
         self.impact = impact
+        self.zone = zone
         self.session: Any = directory.session
         self.chain = Chain(
             directory.mapping.tables,
@@ -201,6 +206,10 @@ class Pipeline:
             self._tell(order, result.unit)
         return result
 
+    def refuse(self, order: Order, sentence: str) -> None:
+        """Record that a form was refused before anybody looked at what it asks for."""
+        self._record_failure(order, REFUSED, sentence)
+
     def _attempt(self, order: Order) -> Result:
         action = order.action
         begin(self.chain)
@@ -214,7 +223,12 @@ class Pipeline:
         self._check(action, unit)
         seen, before = order.seen, self._facts(action, unit)
         if seen is not None and seen != before:
-            raise StaleError(" ".join(_differences(seen, before)))
+            raise StaleError(
+                " ".join(_differences(seen, before))
+                if seen
+                else "What was sent does not say what you saw of this user. Look at the form as it "
+                "is now, and send it again."
+            )
         valid = self._fill_in(action, unit, order.data)
         for line in self._impact(action, unit):
             if line.forbids:
@@ -236,7 +250,18 @@ class Pipeline:
         after = self._after(unit)
         changes = {} if after is None else _changes(before, self._facts(action, after))
         changes |= action.recorded(unit)
-        seq = self.chain.append(self._entry(order, unit, changes=changes), unit.now)
+        entry = Entry(
+            action=action.name,
+            actor=unit.actor_id,
+            actor_name=unit.actor_name,
+            user_key=unit.user.key,
+            user_name=unit.user.name,
+            changes=changes,
+            reason=action.reason(unit),
+            request_id=order.request_id,
+            address=order.address,
+        )
+        seq = self.chain.append(entry, unit.now)
         self.session.commit()
         user = None if after is None else after.user
         return Result(outcome="done", seq=seq, user=user, unit=unit)
@@ -284,6 +309,7 @@ class Pipeline:
             actor_id=self.actor_id,
             actor_name=self.actor_name,
             policy=self.policy,
+            zone=self.zone,
         )
 
     def _facts(self, action: Action, unit: Unit) -> dict[str, str]:
@@ -336,31 +362,23 @@ class Pipeline:
                 return self._unit(directory, directory.user(key))
         return None
 
-    def _entry(self, order: Order, unit: Unit, **more: Any) -> Entry:
-        given: dict[str, Any] = {
-            "reason": order.action.reason(unit),
-            "request_id": order.request_id,
-        }
-        given |= more
-        return Entry(
-            action=order.action.name,
-            actor=unit.actor_id,
-            actor_name=unit.actor_name,
-            user_key=unit.user.key,
-            user_name=unit.user.name,
-            address=order.address,
-            **given,
-        )
-
     def _record_failure(self, order: Order, outcome: str, sentence: str) -> None:
         """Record, in a transaction of its own, that something was not done."""
         try:
             begin(self.chain)
             now = self.directory.now()
-            if self._refused_lately(now - timedelta(minutes=1)) < REFUSALS_KEPT:
-                directory = self.directory.among(order.action.among)
-                unit = self._unit(directory, directory.user(order.key))
-                entry = self._entry(order, unit, outcome=outcome, reason=sentence, request_id=None)
+            if not self._refused_enough(now):
+                user = self._meant(order)
+                entry = Entry(
+                    action=order.action.name,
+                    outcome=outcome,
+                    actor=self.actor_id,
+                    actor_name=self.actor_name,
+                    user_key=None if user is None else user.key,
+                    user_name="" if user is None else user.name,
+                    reason=sentence,
+                    address=order.address,
+                )
                 self.chain.append(entry, now)
                 self.session.commit()
         except Exception:
@@ -368,20 +386,30 @@ class Pipeline:
         finally:
             self.session.rollback()
 
-    def _refused_lately(self, since: Any) -> int:
+    def _meant(self, order: Order) -> UserDetails | None:
+        with contextlib.suppress(NotFoundError):
+            return self.directory.among(order.action.among).user(order.key)
+        return None
+
+    def _refused_enough(self, now: datetime) -> bool:
+        """Say whether this person was refused so often lately that no more of it is kept.
+
+        It looks at the platform's last entries only, so that it costs the same always.
+        """
         event = self.directory.mapping.tables.event.c
         seq, _ = self.chain.head()
-        statement = sa.select(sa.func.count()).where(
+        lately = sa.case((event.at > now - timedelta(minutes=1), 1))
+        statement = sa.select(sa.func.count(lately), sa.func.count()).where(
             event.platform_key == self.directory.platform,
-            event.seq > seq - 10 * REFUSALS_KEPT,
+            event.seq > seq - 10 * REFUSALS_KEPT_A_DAY,
             event.actor == self.actor_id,
             event.outcome != "done",
-            event.at > since,
+            event.at > now - timedelta(days=1),
         )
-        found: int = self.session.execute(
+        minute, day = self.session.execute(
             statement, bind_arguments=self.directory.mapping.bind
-        ).scalar_one()
-        return found
+        ).one()
+        return bool(minute >= REFUSALS_KEPT or day >= REFUSALS_KEPT_A_DAY)
 
     def _tell(self, order: Order, unit: Unit) -> None:
         """Tell those who wait for it, now that the change is certain."""
@@ -396,9 +424,9 @@ def facts(user: UserDetails) -> dict[str, str]:
     """Return, in words, what the actions depend on and what they change."""
     return {
         "Status": STATUS_LABELS[user.status],
-        "Blocked until": moment(user.blocked_until) if user.blocked_until else "",
+        "Blocked until": stamp(user.blocked_until) if user.blocked_until else "",
         "Role": ", ".join(user.roles),
-        "Deleted": f"restorable until {moment(user.purge_at)}" if user.purge_at else "",
+        "Deleted": f"restorable until {stamp(user.purge_at)}" if user.purge_at else "",
     }
 
 

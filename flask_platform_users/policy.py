@@ -1,6 +1,7 @@
 """Who may open the page, for which platform, and what they may do there."""
 
 from abc import ABC, abstractmethod
+from datetime import tzinfo
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,6 +68,14 @@ class Policy(ABC):
         ``platform_users.directory(platform)``, which knows.
         """
         return False
+
+    def timezone_of(self, actor: Any) -> str | tzinfo | None:  # noqa: ARG002
+        """Return the time zone in which a person reads and types moments; None is UTC.
+
+        An IANA name such as ``"Europe/Berlin"``, or a ``tzinfo``. A name that is not known is taken
+        as UTC, and logged.
+        """
+        return None
 
     def id_of(self, actor: Any) -> str:
         """Return the text by which the history knows a person for good.

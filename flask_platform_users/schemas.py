@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping as Mapped
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
@@ -11,6 +11,9 @@ from .audit import OUTCOMES
 
 PER_PAGE = (25, 50, 100)
 SEARCH_LENGTH = 100
+
+WITHIN = (7, 30, 90)
+"""What was given by hand may be asked for by its end, in days from now."""
 
 DIRECTIONS = ("asc", "desc")
 
@@ -26,7 +29,11 @@ def _plain(value: str) -> None:
 
 
 class HistorySchema(Schema):
-    """The query string of the history. Names it does not know are ignored."""
+    """The query string of the history. Names it does not know are ignored.
+
+    Args:
+        zone: the time zone whose days are meant.
+    """
 
     class Meta:
         """An address may carry more than is ours."""
@@ -42,6 +49,10 @@ class HistorySchema(Schema):
     before = fields.String(validate=validate.Regexp("^[0-9]{1,18}$"))
     after = fields.String(validate=validate.Regexp("^[0-9]{1,18}$"))
 
+    def __init__(self, *, zone: tzinfo) -> None:
+        super().__init__()
+        self.zone = zone
+
     @pre_load
     def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
         """Trim what was typed and drop what was left empty."""
@@ -52,11 +63,11 @@ class HistorySchema(Schema):
         """Turn days into the moments they begin and end at, in UTC, and numbers into integers."""
         for name, later in (("since", 0), ("until", 1)):
             if name in data:
-                midnight = datetime.combine(data[name], time.min, UTC)
                 try:
-                    data[name] = midnight + timedelta(days=later)
+                    begins = datetime.combine(data[name] + timedelta(days=later), time.min)
+                    data[name] = begins.replace(tzinfo=self.zone).astimezone(UTC)
                 except OverflowError:
-                    raise ValidationError("is too late.", name) from None
+                    raise ValidationError("is too far away.", name) from None
         for name in ("before", "after"):
             if name in data:
                 data[name] = int(data[name])
@@ -71,7 +82,22 @@ class GrantedSchema(Schema):
 
         unknown = EXCLUDE
 
-    after = fields.String(load_default=None, validate=validate.Regexp("^[0-9a-f]{32}$"))
+    kind = fields.String(validate=validate.OneOf(("plan", "add_on")))
+    within = fields.String(validate=validate.OneOf([str(days) for days in WITHIN]))
+    after = fields.String(validate=validate.Regexp("^[0-9a-f]{32}$"))
+    before = fields.String(validate=validate.Regexp("^[0-9a-f]{32}$"))
+
+    @pre_load
+    def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
+        """Trim what was typed and drop what was left empty."""
+        return _tidy(data)
+
+    @post_load
+    def convert(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Turn days into a length of time."""
+        if "within" in data:
+            data["within"] = timedelta(days=int(data["within"]))
+        return data
 
 
 class ListSchema(Schema):

@@ -7,8 +7,9 @@ from datetime import datetime
 from .billing import AddOn, Limits, Offer, Subscription
 from .binding import Mapping as Bound
 from .directory import Directory
-from .formatting import moment, money, number
+from .formatting import money, number, stamp
 from .grants import GIVEN, SCHEDULED, Before, Grant, Grants
+from .models import as_utc
 from .results import UserDetails
 
 
@@ -68,7 +69,7 @@ def standing_of(directory: Directory, user: UserDetails) -> Standing:
         return Standing(
             subscription=None, written=None, managed=False, grants=(), unsettled=(), now=now
         )
-    written = billing.subscription(user.record)
+    written = _in_utc(billing.subscription(user.record))
     by_hand = directory.by_hand
     grants = Grants(directory).of(user.key) if by_hand else []
     managed = bool(by_hand and by_hand.managed(user.record))
@@ -86,6 +87,12 @@ def standing_of(directory: Directory, user: UserDetails) -> Standing:
         unsettled=grants,
         now=now,
     )
+
+
+def _in_utc(found: Subscription | None) -> Subscription | None:
+    if found is None:
+        return None
+    return replace(found, renews=as_utc(found.renews), ends=as_utc(found.ends))
 
 
 def plan_wanted(
@@ -139,7 +146,12 @@ def _with_plan(
         offer = offers.get(("plan", wanted.plan_key)) or Offer(
             kind="plan", key=wanted.plan_key, name=wanted.plan
         )
-        found = replace(subscribed(offer, add_ons), renews=wanted.renews, ends=wanted.ends)
+        found = replace(
+            subscribed(offer, add_ons),
+            price=wanted.price or offer.price,
+            renews=wanted.renews,
+            ends=wanted.ends,
+        )
     live = [g for g in grants if g.kind == "plan" and g.is_live(now)]
     if found is not None and live and live[-1].offer_key == found.plan_key and live[-1].price:
         found = replace(found, price=live[-1].price)
@@ -214,7 +226,7 @@ def in_words(standing: Standing) -> dict[str, str]:
             ]
         )
     words["To come"] = ", ".join(
-        f"{g.offer_name} from {moment(g.starts)}{terms(g)}"
+        f"{g.offer_name} from {stamp(g.starts)}{terms(g)}"
         for g in standing.grants
         if g.starts > standing.now
     )
@@ -224,7 +236,7 @@ def in_words(standing: Standing) -> dict[str, str]:
 def terms(grant: Grant) -> str:
     """Return what was agreed on, to stand behind a name."""
     price = f" for {money(grant.price)}" if grant.price else ""
-    return f"{price} until {moment(grant.ends)}" if grant.ends else price
+    return f"{price} until {stamp(grant.ends)}" if grant.ends else price
 
 
 # Limits and features

@@ -3,10 +3,11 @@
 import functools
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import HTTPException
@@ -17,9 +18,8 @@ from .audit import Keys
 from .directory import Directory, ListQuery
 from .door import ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
-from .grants import PER_PAGE as GRANTS_PER_PAGE
-from .grants import Grants
-from .history import History, HistoryQuery
+from .grants import GrantQuery, Grants
+from .history import MEANT, History, HistoryQuery, people_meant
 from .mapping import STATUSES
 from .overlay_views import OverlayViews
 from .pages import (
@@ -66,7 +66,7 @@ def build_blueprint(
     door = Door(extension, settings, keys)
     pages, actions = PageViews(door), ActionViews(door, sessions)
     blueprint.before_request(door.require_owner)
-    blueprint.after_request(harden)
+    blueprint.record_once(lambda state: harden(state.app, extension.name))
     blueprint.context_processor(door.context)
     blueprint.register_error_handler(HTTPException, door.refuse)
     blueprint.register_error_handler(sqlalchemy.exc.SQLAlchemyError, door.fail)
@@ -220,21 +220,20 @@ class PageViews:
         directory = self.door.directory()
         if directory.mapping.by_hand is None:
             abort(404, "Nothing is given by hand in this product.")
-        after = asked(GrantedSchema())["after"]
-        found = Grants(directory).page(after)
-        grants = found[:GRANTS_PER_PAGE]
+        wanted = asked(GrantedSchema())
+        page = Grants(directory).page(GrantQuery(**wanted))
         return self.door.render(
             "granted.html",
             view=GrantedPage(
-                grants=grants,
-                names=directory.names({grant.user_key for grant in grants}),
+                page=page,
+                arguments=_arguments(wanted, without={"after", "before"}),
+                names=directory.names({grant.user_key for grant in page.grants}),
                 actions=[
                     action
                     for action in self.door.extension.actions
                     if isinstance(action, GrantAction) and self.door.allowed(action.name)
                 ],
                 now=directory.now(),
-                next=grants[-1].id if len(found) > len(grants) else None,
             ),
         )
 
@@ -260,19 +259,25 @@ class PageViews:
 
     def show_history(self) -> ResponseReturnValue:
         """Show what was done on the platform."""
-        query, arguments = self._history_query()
-        history = History(self.door.directory())
+        wanted, history = self._history_wanted(), History(self.door.directory())
+        people = history.people()
+        query = _history_query(history, wanted, people)
         return self.door.render(
             "history.html",
             view=EventsPage(
-                page=history.page(query), arguments=arguments, actions=self.door.actions
+                page=history.page(query),
+                arguments=_arguments(wanted, without={"before", "after"}),
+                actions=self.door.actions,
+                people=list(dict.fromkeys(people.values())),
+                too_many=query.users is not None and len(query.users) > MEANT,
             ),
         )
 
     def export_history(self) -> ResponseReturnValue:
         """Send the history as CSV."""
-        query, _ = self._history_query()
-        lines = "".join(History(self.door.directory()).csv(query))
+        wanted, history = self._history_wanted(), History(self.door.directory())
+        query = _history_query(history, wanted, history.people() if "actor" in wanted else {})
+        lines = "".join(history.csv(query))
         response = Response(lines, mimetype="text/csv")
         response.headers["Content-Disposition"] = "attachment; filename=history.csv"
         return response
@@ -289,15 +294,25 @@ class PageViews:
             return None
         return sentence(event, self.door.actions)
 
-    def _history_query(self) -> tuple[HistoryQuery, dict[str, str]]:
-        wanted = asked(HistorySchema())
-        query = HistoryQuery(**wanted)
-        arguments = {
-            name: request.args[name].strip()
-            for name in wanted
-            if name in request.args and name not in {"before", "after"}
-        }
-        return query, arguments
+    def _history_wanted(self) -> dict[str, Any]:
+        return asked(HistorySchema(zone=g.platform_users_zone))
+
+
+def _history_query(
+    history: History, wanted: dict[str, Any], people: Mapping[str, str]
+) -> HistoryQuery:
+    """Return what is asked for, with the users and the people that were meant by a text."""
+    rest = {name: value for name, value in wanted.items() if name not in {"user", "actor"}}
+    return HistoryQuery(
+        users=history.users_meant(wanted["user"]) if "user" in wanted else None,
+        actors=people_meant(wanted["actor"], people) if "actor" in wanted else None,
+        **rest,
+    )
+
+
+def _arguments(wanted: Mapping[str, Any], *, without: set[str]) -> dict[str, str]:
+    """Return the filters that are in force as they stand in the address."""
+    return {name: request.args[name].strip() for name in wanted if name not in without}
 
 
 def _matches(directory: Directory, query: ListQuery, page: Page, total: int) -> int | None:

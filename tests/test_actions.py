@@ -116,6 +116,24 @@ def test_a_form_that_the_user_changed_under_is_refused_with_both_values(office: 
     )
 
 
+@pytest.mark.parametrize("seen", [None, ""])
+def test_a_form_that_does_not_say_what_was_seen_is_refused_and_shown_anew(
+    office: Office, seen: str | None
+) -> None:
+    fields = office.hidden("block", office.user) | {"reason": "typed"}
+    del fields["seen"]
+    response = office.send("block", office.user, fields if seen is None else fields | {"seen": ""})
+    assert response.status_code == 409
+    assert "does not say what you saw of this user" in alert(response)
+    assert "typed" in response.text
+    assert (office.status(office.user), office.told()) == ("active", [])
+    again = {
+        node.attributes["name"]: node.attributes["value"]
+        for node in parse(response.text).all("input", type="hidden")
+    }
+    assert office.send("block", office.user, again | {"reason": "typed"}).status_code == 303
+
+
 def test_the_same_request_twice_is_done_once(office: Office) -> None:
     fields = office.hidden("block", office.user) | {"reason": "twice"}
     first, second = (office.send("block", office.user, fields) for _ in range(2))
@@ -138,7 +156,7 @@ def test_any_request_identifier_is_taken(office: Office, identifier: str) -> Non
 
 
 def test_an_identifier_used_for_one_user_answers_for_no_other(office: Office) -> None:
-    fields = office.hidden("block", office.user) | {"reason": "x", "seen": ""}
+    fields = office.hidden("block", office.user) | {"reason": "x"}
     office.send("block", office.user, fields)
     response = office.send("block", "987654321", fields)
     assert response.status_code == 404
@@ -262,6 +280,27 @@ def test_a_form_without_a_good_token_is_refused(office: Office, token: str | Non
         fields["csrf_token"] = token
     assert office.send("block", office.user, fields).status_code == 400
     assert office.status(office.user) == "active"
+    assert office.told() == [("block", "refused")]
+    assert office.events()[0].reason == "The form's token was missing, wrong or too old."
+
+
+def test_forms_that_are_refused_unread_never_fill_the_history(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_platform_users.pipeline.REFUSALS_KEPT", 3)
+    monkeypatch.setattr("flask_platform_users.pipeline.REFUSALS_KEPT_A_DAY", 4)
+    for key in (office.user, "nobody", office.user, office.user, office.user):
+        assert office.send("block", key, {}).status_code == 400
+    assert office.told() == [("block", "refused")] * 3
+    assert [event.user_key for event in office.events()] == [office.user, None, office.user]
+    history = office.client.get(office.world.url("show_history")).text
+    assert "tried “Block”, which was refused." in history
+    monkeypatch.setattr("flask_platform_users.pipeline.REFUSALS_KEPT", 1000)
+    for _ in range(3):
+        office.send("block", office.user, {})
+    assert len(office.told()) == 4
+    assert office.do("block", office.user, reason="x").status_code == 303
+    verify(office)
 
 
 def test_a_form_from_another_site_is_refused(office: Office) -> None:
@@ -270,7 +309,8 @@ def test_a_form_from_another_site_is_refused(office: Office) -> None:
         office.url("block", office.user), data=fields, headers={"Sec-Fetch-Site": "cross-site"}
     )
     assert response.status_code == 400
-    assert office.told() == []
+    assert office.told() == [("block", "refused")]
+    assert office.events()[0].reason == "The form was sent from another site."
 
 
 def test_opening_forms_and_history_writes_nothing(office: Office) -> None:
@@ -281,7 +321,7 @@ def test_opening_forms_and_history_writes_nothing(office: Office) -> None:
         for endpoint in ("show_history", "export_history", "show_granted"):
             assert office.client.get(office.world.url(endpoint)).status_code == 200
     verbs = {statement.text.split()[0].upper() for statement in statements}
-    assert verbs <= {"SELECT", "PRAGMA", "SET", "SHOW"}
+    assert verbs <= {"SELECT", "WITH", "PRAGMA", "SET", "SHOW"}
 
 
 def test_the_history_is_filtered_and_paged(office: Office) -> None:
@@ -297,6 +337,64 @@ def test_the_history_is_filtered_and_paged(office: Office) -> None:
     assert len(office.events(user=str(office.user))) == 6
     page = office.client.get(office.world.url("show_history", action="unblock")).text
     assert page.count("pu-event-what") == 3
+
+
+def test_the_history_is_searched_by_whom_and_by_what_they_are_called(office: Office) -> None:
+    world = office.world
+    mia, max_ = world.add(
+        world.person(office.platform, "Mia Ångström"), world.person(office.platform, "Max 100%")
+    )
+    for key in (mia, max_, max_):
+        office.do("add_note", key, text="x")
+    elsewhere = Office(world)
+    elsewhere.do("add_note", elsewhere.user, text="x")
+    name = office.events()[0].actor_name
+
+    def found(endpoint: str = "show_history", **query: str) -> int:
+        page = office.client.get(world.url(endpoint, **query))
+        assert page.status_code == 200
+        return page.text.count("pu-event-what") or max(page.text.count("\r\n") - 1, 0)
+
+    for query, number in (
+        ({"user": "ångström"}, 1),
+        ({"user": "100%"}, 2),
+        ({"user": "max", "action": "block"}, 0),
+        ({"user": str(max_)}, 2),
+        ({"user": "m"}, 3),
+        ({"user": "nobody here"}, 0),
+        ({"actor": name[:4].upper()}, 3),
+        ({"actor": office.events()[0].actor or ""}, 3),
+        ({"actor": "nobody here"}, 0),
+        ({"actor": name, "user": "mia"}, 1),
+    ):
+        assert found(**query) == number, query
+        assert found("export_history", **query) == number, query
+    page = parse(office.client.get(world.url("show_history", user="max", actor=name)).text)
+    assert page.one("input", name="user").attributes["value"] == "max"
+    assert [node.attributes["value"] for node in page.one("datalist").all("option")] == [name]
+
+
+def test_a_search_of_the_history_costs_the_same_however_much_there_is(office: Office) -> None:
+    urls = [
+        office.world.url("show_history", user="user", actor="owner"),
+        office.world.url("export_history", user="user", actor="owner"),
+    ]
+    office.do("add_note", office.user, text="x")
+    few = [office.world.cost(office.client, url) for url in urls]
+    for key in office.users.values():
+        office.do("add_note", key, text="x")
+    assert [office.world.cost(office.client, url) for url in urls] == few
+    assert max(few) <= 4
+
+
+def test_a_name_that_too_many_bear_is_asked_for_more(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.do("add_note", office.user, text="x")
+    for module in ("history", "views"):
+        monkeypatch.setattr(f"flask_platform_users.{module}.MEANT", 1)
+    page = office.client.get(office.world.url("show_history", user="user")).text
+    assert "Type more of the name." in page
 
 
 def test_a_failing_database_leaves_nothing_half_done(office: Office) -> None:

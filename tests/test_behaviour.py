@@ -1049,6 +1049,18 @@ def answers(scene: Scene) -> Iterator[TestResponse]:
     yield scene.world.client(scene.outsider).get(scene.world.url())
 
 
+def test_an_answer_to_a_wrong_method_is_kept_out_of_caches_and_frames_too(scene: Scene) -> None:
+    """It is the framework's own answer, and no page of the product changes by it."""
+    for url in (scene.world.url(), scene.world.user_url(next(iter(scene.people)))):
+        response = scene.client.put(url)
+        assert response.status_code == 405
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Frame-Options"] == "DENY"
+    home = scene.client.get(HOME)
+    assert "frame-ancestors 'none'" not in home.headers.getlist("Content-Security-Policy")
+    assert "Cross-Origin-Opener-Policy" not in home.headers
+
+
 def test_every_answer_keeps_personal_data_out_of_caches_and_frames(scene: Scene) -> None:
     """The refusals too."""
     for response in answers(scene):
@@ -1056,6 +1068,9 @@ def test_every_answer_keeps_personal_data_out_of_caches_and_frames(scene: Scene)
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["X-Frame-Options"] == "DENY"
         assert response.headers["Referrer-Policy"] == "same-origin"
+        assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        policies = response.headers.getlist("Content-Security-Policy")
+        assert policies[-1] == "frame-ancestors 'none'"
 
 
 def test_no_answer_holds_a_style_a_script_or_a_handler(scene: Scene) -> None:

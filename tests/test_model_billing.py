@@ -126,7 +126,7 @@ def app() -> Iterator[Flask]:
     app = Flask(__name__)
     app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", SECRET_KEY="secret")
     db.init_app(app)
-    LoginManager().init_app(app)
+    LoginManager(app).user_loader(lambda _: None)
     with app.app_context():
         Base.metadata.create_all(db.engine)
         db.session.add_all(
@@ -284,6 +284,21 @@ def test_a_price_without_a_currency_and_columns_of_others_are_refused(app: Flask
         "Catalogue(Plan) has a price= and no currency=; expected a column, or one currency for "
         "all, such as currency='EUR'.",
         "Held(ends=...) was given Contract.stripe_id; expected a DateTime column of Contract, "
+        "where the plan is kept.",
+    ]
+
+
+def test_an_agreed_price_needs_a_column_that_can_be_empty(app: Flask) -> None:
+    held = Held(
+        Contract.plan_id,
+        user=Contract.person_id,
+        price=Contract.plan_id,
+        currency=Plan.title,
+    )
+    assert faults(ModelBilling(db, plans, held=held), app) == [
+        "Held(price=...) was given Contract.plan_id; expected a nullable Numeric column of "
+        "Contract, where the plan is kept.",
+        "Held(currency=...) was given Plan.title; expected a nullable String column of Contract, "
         "where the plan is kept.",
     ]
 

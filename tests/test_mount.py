@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask, url_for
+from flask import Flask, Response, url_for
 from flask.testing import FlaskClient
 from flask_login import LoginManager, UserMixin, login_user
 from flask_sqlalchemy import SQLAlchemy
@@ -331,6 +331,30 @@ def test_a_layout_without_a_place_for_the_page_is_said_so(
             f"block named '{missing}' to put the page into; add that block to it, or name yours "
             "in a platform_users/shell.html of your own."
         )
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_headers_that_the_host_sets_stay(new_app: NewApp, first: bool) -> None:
+    """Whichever of the two was set up first."""
+    app = new_app() if first else new_app(clerks)
+
+    @app.after_request
+    def set_headers(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", "script-src 'self'")
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
+        return response
+
+    if first:
+        clerks.init_app(app, url_prefix="/platform_users")
+        with app.app_context():
+            db.create_all()
+    fill(app, clerk(1, "one"))
+    headers = signed_in(app).get("/platform_users/").headers
+    assert headers.getlist("Content-Security-Policy") == [
+        "script-src 'self'",
+        "frame-ancestors 'none'",
+    ]
+    assert headers.getlist("Cross-Origin-Opener-Policy") == ["same-origin-allow-popups"]
 
 
 def test_settings_of_one_app_do_not_reach_another(new_app: NewApp) -> None:

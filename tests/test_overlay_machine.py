@@ -110,6 +110,7 @@ class Session:
     person: str | None = None
     since: int = 0
     row: int | None = None
+    fresh: bool = True
 
 
 @dataclass
@@ -196,7 +197,13 @@ class Machine(RuleBasedStateMachine):
         url = f"/platform/users/do/impersonate/{self.ids[name]}"
         form = self.clients[browser].get(url)
         runs = session.person in OWNERS and session.person not in self.model.demoted
-        may = runs and session.row is None and name in USERS and name not in self.model.blocked
+        may = (
+            runs
+            and session.fresh
+            and session.row is None
+            and name in USERS
+            and name not in self.model.blocked
+        )
         assert (form.status_code == 200) == may, form.text
         if not may:
             return
@@ -224,7 +231,7 @@ class Machine(RuleBasedStateMachine):
             return
         assert response.status_code == 303
         self.model.rows[session.row].ended = True
-        self.sessions[browser] = replace(session, row=None)
+        self.sessions[browser] = replace(session, row=None, fresh=True)
 
     @rule(name=st.sampled_from((*OWNERS, *USERS)))
     def block(self, name: str) -> None:
@@ -303,7 +310,8 @@ class Machine(RuleBasedStateMachine):
                 if session.person == self.model.rows[session.row].owner:
                     self.model.rows[session.row].ended = True
                 left = self.model.admits(session)
-                self.sessions[browser] = replace(session, row=None) if left else Session()
+                ended = replace(session, row=None, fresh=False)
+                self.sessions[browser] = ended if left else Session()
                 again = self.clients[browser].get("/").text
                 assert again == (self.sessions[browser].person or "nobody")
 

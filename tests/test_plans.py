@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from flask_platform_users import Catalogue, Subscription
 from flask_platform_users.actions import due_grants
 from flask_platform_users.actions.plans import months_after
-from flask_platform_users.grants import Grant, Grants
+from flask_platform_users.grants import Grant, GrantQuery, Grants
 from flask_platform_users.history import Event
 from flask_platform_users.pipeline import SYSTEM, Order, Pipeline
 from flask_platform_users.standing import standing_of
@@ -476,8 +476,12 @@ def test_the_page_of_what_was_given_lists_it_by_its_end(
     monkeypatch.setattr("flask_platform_users.grants.PER_PAGE", 2)
     seen: list[str] = []
     with desk.world.directory(desk.platform) as directory:
-        while page_of := Grants(directory).page(seen[-1] if seen else None)[:2]:
-            seen += [grant.id for grant in page_of]
+        after = None
+        while True:
+            page_of = Grants(directory).page(GrantQuery(after=after))
+            seen += [grant.id for grant in page_of.grants]
+            if (after := page_of.next) is None:
+                break
     assert sorted(seen) == sorted(grant.id for grant in desk.grants())
 
 

@@ -2,6 +2,7 @@
 
 from .action import Action, Impact, Unit
 from .deletion import Delete, Purge, Restore
+from .forms import MomentField
 from .grants import (
     BeginGrant,
     EndGrant,
@@ -66,6 +67,7 @@ __all__ = [
     "Impersonate",
     "KeepGrant",
     "LapseGrant",
+    "MomentField",
     "Purge",
     "RemoveAddOn",
     "RemoveNote",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
@@ -48,6 +48,7 @@ class Unit:
         directory: reads the same platform in the same transaction.
         actor_id: by what the history knows the person; None for the system.
         actor_name: what the history calls them.
+        zone: the time zone in which they type moments.
         policy: the host's rules.
         memo: what ``perform`` leaves for ``committed`` and ``answer``.
         signed_out: whether the user's sessions end with this.
@@ -59,6 +60,7 @@ class Unit:
     directory: Directory
     actor_id: str | None = None
     actor_name: str = ""
+    zone: tzinfo = UTC
     policy: Policy
     memo: dict[str, Any] = field(default_factory=dict)
     signed_out: bool = False
@@ -201,9 +203,9 @@ class Action:
         """Return the sentence that says why it cannot be done to this user now, None if it can."""
         return None
 
-    def build_form(self, unit: Unit, data: Any = None) -> Any:  # noqa: ARG002
+    def build_form(self, unit: Unit, data: Any = None) -> Any:
         """Return the form, filled with ``data`` if it was sent. Override to give it choices."""
-        return None if self.form is None else self.form(data)
+        return None if self.form is None else self.form(data, meta={"zone": unit.zone})
 
     def question(self, user: UserRow) -> str:
         """Return the sentence that asks for confirmation."""
@@ -225,7 +227,8 @@ class Action:
 
         Read when the form is opened, when it is sent, and after it was done: if the first two
         differ the action is refused as stale, with both; how the last two differ is recorded. So
-        nothing personal belongs here, and nothing that changes by itself.
+        nothing personal belongs here, and nothing that changes by itself. Write moments with
+        ``formatting.stamp``: each reader sees them in their own time zone.
         """
         return {}
 

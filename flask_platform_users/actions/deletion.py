@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from wtforms import Form, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
-from ..formatting import moment
+from ..formatting import stamp
 from ..results import Population, UserRow
 from .action import Action, Impact, Unit
 from .forms import ReasonForm, tidy
@@ -54,7 +54,7 @@ class Delete(Action):
         form.confirm.label.text = f"Type {form.expected} to confirm"
         grace = unit.mapping.grace
         form.confirm.description = (
-            f"They can be restored until {moment(unit.now + grace)}."
+            f"They can be restored until {stamp(unit.now + grace)}."
             if grace
             else "This cannot be undone."
         )

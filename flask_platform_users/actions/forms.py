@@ -2,10 +2,13 @@
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
-from wtforms import Form, StringField, ValidationError
-from wtforms.validators import Length
+from wtforms import DateTimeLocalField, Form, StringField, ValidationError
+from wtforms.validators import Length, Optional
+
+from ..formatting import in_zone
 
 _LATEST = timedelta(days=365 * 20)
 
@@ -30,7 +33,41 @@ class ReasonForm(Form):
     reason = StringField("Reason", [Length(max=500)], filters=[tidy])
 
 
+class MomentField(DateTimeLocalField):
+    """A moment that may be left out, typed in a person's time zone; ``data`` is in UTC.
+
+    The zone is the form's: ``form(data, meta={"zone": unit.zone})``, which is what
+    ``Action.build_form`` does. As in PEP 495, of a moment that the clocks show twice the first is
+    meant, and one that they skip is read as if they had not been put forward yet.
+    """
+
+    def __init__(self, label: str, *, description: str = "", **more: Any) -> None:
+        super().__init__(label, [Optional()], **more)
+        self.description = f"Time zone: {self.zone}. {description}".strip()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which it is typed."""
+        zone: tzinfo = getattr(self.meta, "zone", UTC)
+        return zone
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was typed by the zone's clocks."""
+        super().process_formdata(valuelist)
+        if self.data is not None:
+            try:
+                self.data = self.data.replace(tzinfo=self.zone).astimezone(UTC)
+            except OverflowError:
+                self.data = None
+                raise ValueError("Choose another moment.") from None
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return " ".join(self.raw_data)
+        return "" if self.data is None else f"{in_zone(self.data, self.zone):%Y-%m-%dT%H:%M}"
+
+
 def refuse_beyond(moment: datetime) -> None:
     """Refuse what is too far away to be meant."""
-    if moment.replace(tzinfo=UTC) > datetime.now(UTC) + _LATEST:
+    if moment > datetime.now(UTC) + _LATEST:
         raise ValidationError("Choose a moment within twenty years.")

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wtforms import DateTimeLocalField, Form, RadioField
-from wtforms.validators import InputRequired, Optional
+from wtforms import Form, RadioField
+from wtforms.validators import InputRequired
 
 from ..binding import Mapping as Bound
 from ..granting import Granting, changeable, standing
@@ -13,6 +13,7 @@ from ..grants import GIVEN, SCHEDULED, Grant, due
 from ..results import UserRow
 from ..standing import in_words, terms
 from .action import Action, Unit
+from .forms import MomentField
 from .plans import Period, period_field, reason_field
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ class ExtensionForm(Period, Form):
 
     grant = RadioField("Given by hand", [InputRequired("Choose one.")])
     period = period_field("month", leave_out="forever")
-    ends = DateTimeLocalField("Until", [Optional()], description="UTC.")
+    ends = MomentField("Until")
     reason = reason_field()
 
-    def validate_ends(self, field: DateTimeLocalField) -> None:  # noqa: ARG002
+    def validate_ends(self, field: MomentField) -> None:  # noqa: ARG002
         """Refuse an end that has passed."""
         self.refuse_end(datetime.now(UTC))
 
@@ -67,8 +68,7 @@ class GrantAction(Action):
 
     def build_form(self, unit: Unit, data: Any = None) -> Any:
         """Offer them."""
-        assert self.form is not None  # noqa: S101
-        form: Any = self.form(data)
+        form = super().build_form(unit, data)
         form.grant.choices = [(g.id, g.offer_name + terms(g)) for g in self.open_to(unit)]
         return form
 

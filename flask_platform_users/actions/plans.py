@@ -3,12 +3,12 @@
 import calendar
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from wtforms import (
-    DateTimeLocalField,
     DecimalField,
     Form,
     RadioField,
@@ -36,7 +36,7 @@ from ..standing import (
     used_by,
 )
 from .action import Action, Impact, Unit
-from .forms import refuse_beyond, tidy
+from .forms import MomentField, refuse_beyond, tidy
 
 PERIODS = {
     "week": "A week",
@@ -72,16 +72,18 @@ class Period:
     """How long, for forms with the fields ``period`` and ``ends``."""
 
     period: SelectField
-    ends: DateTimeLocalField
+    ends: MomentField
 
     def end(self, start: datetime) -> datetime | None:
-        """Return the moment it ends, None for good."""
+        """Return the moment it ends, None for good. A period counts by the person's own clocks."""
         period = self.period.data
         if period == "date":
-            return as_moment(self.ends.data)
+            ends: datetime | None = self.ends.data
+            return ends
+        local = start.astimezone(self.ends.zone)
         if period == "week":
-            return start + timedelta(weeks=1)
-        return months_after(start, _MONTHS[period]) if period in _MONTHS else None
+            return (local + timedelta(weeks=1)).astimezone(UTC)
+        return months_after(local, _MONTHS[period]).astimezone(UTC) if period in _MONTHS else None
 
     def validate_period(self, field: SelectField) -> None:
         """Ask for the moment where one was announced."""
@@ -90,7 +92,7 @@ class Period:
 
     def refuse_end(self, start: datetime) -> None:
         """Refuse an announced end that lies before a moment, or too far away to be meant."""
-        end = as_moment(self.ends.data)
+        end = self.ends.data
         if self.period.data == "date" and end is not None:
             if end <= max(start, datetime.now(UTC)):
                 raise ValidationError("Choose a moment after it begins, and still to come.")
@@ -112,11 +114,9 @@ class OfferForm(Period, Form):
     """What, from when, until when, for how much, and why."""
 
     offer = RadioField("Offer", [InputRequired("Choose one.")])
-    starts = DateTimeLocalField(
-        "From", [Optional()], description="UTC; leave it empty to begin now."
-    )
+    starts = MomentField("From", description="Leave it empty to begin now.")
     period = period_field("forever")
-    ends = DateTimeLocalField("Until", [Optional()], description="UTC.")
+    ends = MomentField("Until")
     price = AmountField(
         "Price",
         [Optional(), NumberRange(min=0, max=Decimal("9999999999"), message="Give an amount.")],
@@ -128,16 +128,16 @@ class OfferForm(Period, Form):
         "Note", [Length(max=1000)], filters=[lambda text: tidy(text) or ""], default=""
     )
 
-    def validate_starts(self, field: DateTimeLocalField) -> None:
+    def validate_starts(self, field: MomentField) -> None:
         """Refuse to begin in the past."""
         if field.data is not None:
-            if field.data.replace(tzinfo=UTC) <= datetime.now(UTC):
+            if field.data <= datetime.now(UTC):
                 raise ValidationError("Choose a moment that is still to come.")
             refuse_beyond(field.data)
 
-    def validate_ends(self, field: DateTimeLocalField) -> None:  # noqa: ARG002
+    def validate_ends(self, field: MomentField) -> None:  # noqa: ARG002
         """Refuse an end that lies before the beginning."""
-        self.refuse_end(as_moment(self.starts.data) or datetime.now(UTC))
+        self.refuse_end(self.starts.data or datetime.now(UTC))
 
     def validate_price(self, field: DecimalField) -> None:
         """Refuse fractions of the smallest coin."""
@@ -164,7 +164,7 @@ class _Giving(Action):
 
     def build_form(self, unit: Unit, data: Any = None) -> OfferForm:
         """Offer what this platform sells."""
-        form = OfferForm(data)
+        form: OfferForm = super().build_form(unit, data)
         form.offer.label.text = self.noun
         form.offer.choices = [(o.key, _label(o)) for o in offers(unit, self.kind)]
         return form
@@ -174,7 +174,12 @@ class _Giving(Action):
         offer = self.chosen(unit)
         if offer is None:
             return ()
+        offer = replace(offer, price=agreed(unit.form, offer) or offer.price)
         before = standing(unit).subscription
+        return self.told(unit, offer, before)
+
+    def told(self, unit: Unit, offer: Offer, before: Subscription | None) -> Iterable[Impact]:
+        """Tell what is gained and lost by an offer at the price that is asked for it."""
         return difference(unit, before, self.after(before, offer))
 
     def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
@@ -194,13 +199,11 @@ class _Giving(Action):
         """Note it, and write it to the host's tables if it begins now."""
         form, offer = unit.form, self.chosen(unit)
         assert offer is not None  # noqa: S101  (the form refused anything else)
-        price = None
-        if form.price.data is not None:
-            if offer.price is None:
-                raise RefusedError(f"{offer.name} has no price, so there is none to replace.")
-            price = Money(form.price.data, offer.price.currency)
+        price = agreed(form, offer)
+        if form.price.data is not None and price is None:
+            raise RefusedError(f"{offer.name} has no price, so there is none to replace.")
         granting = Granting(unit)
-        starts = as_moment(form.starts.data) or granting.now
+        starts = form.starts.data or granting.now
         kept = granting.add(
             kind=self.kind,
             offer_key=offer.key,
@@ -250,6 +253,12 @@ class GiveAddOn(_Giving):
     def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
         """Count one more."""
         return None if before is None else changed_by(before, offer, 1)
+
+    def told(self, unit: Unit, offer: Offer, before: Subscription | None) -> Iterable[Impact]:
+        """Tell what it costs, too."""
+        yield from super().told(unit, offer, before)
+        if offer.price is not None:
+            yield Impact(what=f"Price: {_cost(offer)} more", effect="moves")
 
     def refusal(self, unit: Unit) -> str | None:
         """Without a subscription there is nothing to add to."""
@@ -303,11 +312,17 @@ class RemoveAddOn(Action):
         return f"Which add-on should be removed from {user.name}? One of it goes, at once."
 
     def impact(self, unit: Unit) -> Iterable[Impact]:
-        """Tell what is lost."""
-        before = standing(unit).subscription
+        """Tell what is lost, and what is not paid any more."""
+        found = standing(unit)
+        before = found.subscription
         for offer in offers(unit, "add_on"):
             if before is not None and offer.key == unit.form.offer.data:
                 yield from difference(unit, before, changed_by(before, offer, -1))
+                given = [g for g in found.live if (g.kind, g.offer_key) == ("add_on", offer.key)]
+                price = (given[-1].price if given else None) or offer.price
+                if price is not None:
+                    cost = _cost(replace(offer, price=price))
+                    yield Impact(what=f"Price: {cost} less", effect="moves")
 
     def facts(self, unit: Unit) -> Mapping[str, str]:
         """Tell plan and add-ons."""
@@ -327,13 +342,23 @@ def offers(unit: Unit, kind: str) -> list[Offer]:
         return [o for o in billing.offers(unit.directory.platform) if o.kind == kind]
 
 
+def agreed(form: Any, offer: Offer) -> Money | None:
+    """Return the price that a form asks for instead of an offer's own, in the same currency."""
+    if form.price.data is None or form.price.errors or offer.price is None:
+        return None
+    return Money(form.price.data, offer.price.currency)
+
+
 def difference(
     unit: Unit, before: Subscription | None, after: Subscription | None
 ) -> Iterator[Impact]:
-    """Tell one subscription from another: the plan, features, limits, and what is over them."""
+    """Tell one subscription from another: plan, price, features, limits, what is over them."""
     was, will = ("none" if s is None else s.plan for s in (before, after))
     if was != will:
         yield Impact(what=f"Plan: {was} → {will}", effect="moves")
+    paid, pays = (_cost(s) if s else "" for s in (before, after))
+    if paid != pays:
+        yield Impact(what=f"Price: {paid or 'none'} → {pays or 'none'}", effect="moves")
     had, has = features_of(before), features_of(after)
     for feature in has:
         if feature not in had:
@@ -362,11 +387,6 @@ def _quantities(subscription: Subscription | None) -> Counter[str]:
     return Counter({add_on.name: add_on.quantity for add_on in add_ons})
 
 
-def as_moment(value: datetime | None) -> datetime | None:
-    """Return what was typed as a moment in UTC."""
-    return None if value is None else value.replace(tzinfo=UTC)
-
-
 def months_after(start: datetime, months: int) -> datetime:
     """Return the same day some months later, or the last day of a shorter month."""
     years, month = divmod(start.month - 1 + months, 12)
@@ -377,8 +397,14 @@ def months_after(start: datetime, months: int) -> datetime:
 
 
 def _label(offer: Offer) -> str:
-    price = f", {money(offer.price)}" if offer.price else ""
-    return f"{offer.name}{price}{f' a {offer.interval}' if offer.interval and price else ''}"
+    return f"{offer.name}, {_cost(offer)}" if offer.price else offer.name
+
+
+def _cost(priced: Offer | Subscription) -> str:
+    """Return what something costs for its interval; empty where it has no price."""
+    if priced.price is None:
+        return ""
+    return money(priced.price) + (f" a {priced.interval}" if priced.interval else "")
 
 
 def _limit(value: int | None) -> str:

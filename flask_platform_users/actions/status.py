@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from wtforms import DateTimeLocalField, Form, RadioField, StringField, ValidationError
-from wtforms.validators import DataRequired, InputRequired, Length, Optional
+from wtforms import Form, RadioField, StringField, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from ..binding import Mapping as Bound
 from ..errors import HookError
 from ..formatting import STATUS_LABELS
 from ..results import UserRow
 from .action import Action, Impact, Unit
-from .forms import ReasonField, ReasonForm, refuse_beyond, tidy
+from .forms import MomentField, ReasonField, ReasonForm, refuse_beyond, tidy
 
 UNBLOCKED = {"blocked_at": None, "blocked_until": None, "block_reason": None, "status_before": None}
 
@@ -72,13 +72,11 @@ class BlockForm(Form):
         filters=[tidy],
         description="The history keeps it, and the user may be told.",
     )
-    until = DateTimeLocalField(
-        "Until", [Optional()], description="UTC; leave it empty to block for good."
-    )
+    until = MomentField("Until", description="Leave it empty to block for good.")
 
-    def validate_until(self, field: DateTimeLocalField) -> None:
+    def validate_until(self, field: MomentField) -> None:
         """Refuse an end that has passed."""
-        if field.data and field.data.replace(tzinfo=UTC) <= datetime.now(UTC):
+        if field.data and field.data <= datetime.now(UTC):
             raise ValidationError("Choose a moment that is still to come.")
         if field.data:
             refuse_beyond(field.data)
@@ -111,9 +109,9 @@ class Block(Action):
             return f"{unit.user.name} is blocked already."
         return None
 
-    def build_form(self, unit: Unit, data: Any = None) -> BlockForm:  # noqa: ARG002
+    def build_form(self, unit: Unit, data: Any = None) -> BlockForm:
         """Offer the host's reasons."""
-        form = BlockForm(data)
+        form: BlockForm = super().build_form(unit, data)
         form.reason.suggestions = self.reasons
         return form
 
@@ -130,14 +128,13 @@ class Block(Action):
 
     def perform(self, unit: Unit) -> None:
         """Keep the block, and write the host's own word for it where there is one."""
-        until = unit.form.until.data
         before = None
         if "blocked" in unit.mapping.writable and unit.user.status in unit.mapping.writable:
             before = unit.user.status
             unit.write_status("blocked")
         unit.keep(
             blocked_at=unit.now,
-            blocked_until=until and until.replace(tzinfo=UTC),
+            blocked_until=unit.form.until.data,
             block_reason=unit.form.reason.data,
             status_before=before,
         )
