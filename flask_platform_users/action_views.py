@@ -13,8 +13,8 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from .actions import Action
 from .door import Door, secret_keys
 from .errors import HookError, InvalidError, NotFoundError, RefusedError, StaleError
+from .orders import Order, Result
 from .pages import ActionPage
-from .pipeline import Order, Result
 from .sessions import Sessions
 
 

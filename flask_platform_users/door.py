@@ -23,8 +23,9 @@ from .directory import Directory
 from .errors import ConfigurationError
 from .formatting import Reading
 from .impersonation import Impersonations
+from .orders import Order
 from .pages import icon_of, sentence, url_of
-from .pipeline import Order, Pipeline
+from .pipeline import Pipeline
 from .results import UserRow
 from .settings import Settings
 from .zones import zone_of

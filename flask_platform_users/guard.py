@@ -30,31 +30,69 @@ def guarded(session: Any, hook: str) -> Iterator[None]:
         DBAPIError: the database failed under it.
         ObjectDeletedError: it read a row that is gone.
     """
-    real: Session = session() if callable(session) else session
-    wrong: list[str] = []
-
-    def refuse_commit(committing: Session) -> None:
-        if not committing.in_nested_transaction():
-            wrong.append("committed")
-            raise HookError(hook, "committed")
-
-    def notice_rollback(_: Session) -> None:
-        wrong.append("rolled back")
-
-    # The innermost of several is the one that is asked first, and named.
-    sa.event.listen(real, "before_commit", refuse_commit, insert=True)
-    sa.event.listen(real, "after_rollback", notice_rollback)
-    try:
+    with watched(session) as watch, watch.named(hook):
         yield
-    except (HookError, RefusedError, DBAPIError, ObjectDeletedError):
-        raise
-    except Exception as error:
-        raise HookError(hook, f"raised {type(error).__name__}") from error
+
+
+@contextmanager
+def watched(session: Any) -> Iterator["Watch"]:
+    """Watch a session once for all hooks that are guarded inside."""
+    real: Session = session() if callable(session) else session
+    outer: Watch | None = real.info.get(_WATCH)
+    if outer is not None:
+        yield outer
+        return
+    watch = real.info[_WATCH] = Watch()
+    sa.event.listen(real, "before_commit", watch.refuse_commit, insert=True)
+    sa.event.listen(real, "after_rollback", watch.notice_rollback)
+    try:
+        yield watch
     finally:
-        sa.event.remove(real, "before_commit", refuse_commit)
-        sa.event.remove(real, "after_rollback", notice_rollback)
-    if wrong:
-        raise HookError(hook, wrong[0])
+        sa.event.remove(real, "before_commit", watch.refuse_commit)
+        sa.event.remove(real, "after_rollback", watch.notice_rollback)
+        del real.info[_WATCH]
+
+
+_WATCH = "platform_users_watch"
+
+
+class Watch:
+    """What the hooks of one session do that they must not.
+
+    Attributes:
+        hooks: those that run now; the innermost is the one that is named.
+        wrong: what was done.
+    """
+
+    def __init__(self) -> None:
+        self.hooks: list[str] = []
+        self.wrong: list[str] = []
+
+    @contextmanager
+    def named(self, hook: str) -> Iterator[None]:
+        """Hold whatever goes wrong inside against a hook."""
+        self.hooks.append(hook)
+        before = len(self.wrong)
+        try:
+            yield
+        except (HookError, RefusedError, DBAPIError, ObjectDeletedError):
+            raise
+        except Exception as error:
+            raise HookError(hook, f"raised {type(error).__name__}") from error
+        finally:
+            self.hooks.pop()
+        if len(self.wrong) > before:
+            raise HookError(hook, self.wrong[before])
+
+    def refuse_commit(self, committing: Session) -> None:
+        """Refuse a commit, unless it is that of a savepoint."""
+        if not committing.in_nested_transaction():
+            self.wrong.append("committed")
+            raise HookError(self.hooks[-1], "committed")
+
+    def notice_rollback(self, _: Session) -> None:
+        """Notice a rollback; it cannot be refused."""
+        self.wrong.append("rolled back")
 
 
 def tell(hook: Callable[..., Any], *arguments: Any) -> None:

@@ -27,7 +27,8 @@ from .actions.impersonation import WhyForm
 from .door import Door, hardened, secret_keys
 from .errors import ConfigurationError, HookError, InvalidError, NotFoundError, RefusedError
 from .impersonation import SAFE, WRITING
-from .pipeline import Order, Pipeline
+from .orders import Order
+from .pipeline import Pipeline
 from .sessions import Overlay, Sessions, rotate
 from .zones import zone_of
 

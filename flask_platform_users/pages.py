@@ -17,7 +17,7 @@ from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
 from .impersonation import Receipt, Visit
 from .mapping import Count
-from .pipeline import Prompt
+from .orders import Prompt
 from .results import Note, Page, Summary, UserDetails, UserRow
 from .schemas import PER_PAGE, WITHIN
 from .standing import Entitlement, Standing

@@ -16,6 +16,7 @@ from ..guard import guarded
 from ..models import as_kept
 from ..policy import Policy
 from ..results import Population, UserDetails, UserRow
+from ..states import States
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Unit:
             model instance.
         form: the validated form; None where the action has none.
         directory: reads the same platform in the same transaction.
+        states: what the plugin keeps beside the host's rows, see ``keep`` and ``kept``.
         actor_id: by what the history knows the person; None for the system.
         actor_name: what the history calls them.
         zone: the time zone in which they type moments.
@@ -58,6 +60,7 @@ class Unit:
     user: UserDetails
     form: Any
     directory: Directory
+    states: States
     actor_id: str | None = None
     actor_name: str = ""
     zone: tzinfo = UTC
@@ -128,6 +131,7 @@ class Unit:
                 ),
                 bind_arguments=self.mapping.bind,
             )
+        self.states.forget(self.user.key)
         if self.directory.among("present").has(self.user.key):
             self.keep(deleted_at=self.now)
 
@@ -140,24 +144,16 @@ class Unit:
 
     def keep(self, **values: Any) -> None:
         """Set columns of the user's row in the plugin's own ``state`` table."""
-        table = self.mapping.tables.state
-        key = {"platform_key": self.directory.platform, "user_key": self.user.key}
-        mine = sa.and_(*(table.c[name] == value for name, value in key.items()))
-        bind = self.mapping.bind
-        changed = self.session.execute(
-            sa.update(table).where(mine).values(**values), bind_arguments=bind
-        )
-        if changed.rowcount == 0:
-            self.session.execute(sa.insert(table).values(**key, **values), bind_arguments=bind)
+        self.states.keep(self.user.key, values)
 
     def kept(self) -> Mapping[str, Any]:
         """Return the user's row of the ``state`` table; empty if nothing was ever kept."""
-        table = self.mapping.tables.state
-        statement = sa.select(table).where(
-            table.c.platform_key == self.directory.platform, table.c.user_key == self.user.key
-        )
-        row = self.session.execute(statement, bind_arguments=self.mapping.bind).first()
-        return {} if row is None else row._mapping
+        return self.states.of(self.user.key)
+
+    def flush(self) -> None:
+        """Write what was changed so far, so that it can be read back."""
+        self.session.flush()
+        self.states.flush()
 
 
 class Action:

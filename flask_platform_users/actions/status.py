@@ -57,7 +57,7 @@ class SetStatus(Action):
             unit.keep(**UNBLOCKED)
         if status in unit.mapping.shut_out:
             unit.sign_out()
-        unit.session.flush()
+        unit.flush()
         if unit.directory.user(str(unit.user.key)).status != status:
             raise HookError("Status(write=...)", f"did not bring about the status {status!r}")
         return None
@@ -185,11 +185,12 @@ class EndBlock(Action):
 
     def perform(self, unit: Unit) -> bool | None:
         """Forget it; where the host still says blocked, the status from before comes back."""
-        kept = unit.kept()
+        kept = dict(unit.kept())
         until = kept.get("blocked_until")
         if until is None or until > unit.now:
             return False
         unit.keep(**UNBLOCKED)
+        unit.flush()
         host_says = unit.directory.user(str(unit.user.key)).status
         if kept["status_before"] and host_says == "blocked":
             unit.write_status(kept["status_before"])
