@@ -253,6 +253,24 @@ class Directory:
         wanted = set(keys)
         return {str(user.key): user for user in found if str(user.key) in wanted}
 
+    def known(self, keys: Collection[str]) -> list[Any]:
+        """Return the keys among some texts that are of users of this platform. One statement."""
+        wanted, statement = set(keys), self._users(self.mapping.key.label("key"))
+        return [row.key for row in self._find(statement, keys) if str(row.key) in wanted]
+
+    def keys(self, query: ListQuery) -> sa.Select[Any]:
+        """Return the statement for the keys of all whom a filter lets through, as ``key``.
+
+        It is to be executed with the parameters of ``moment``.
+        """
+        people = self.among(query.population)
+        return people._users(self.mapping.key.label("key")).where(*self._filters(query))
+
+    @property
+    def moment(self) -> dict[str, datetime]:
+        """What statements on users have to be executed with: the present moment."""
+        return {NOW.key: self.now()}
+
     def usage(self, user: UserRow) -> dict[str, int]:
         """Count what a user of this platform has of everything in ``usage``. One statement.
 
@@ -358,9 +376,7 @@ class Directory:
 
     def _execute(self, statement: sa.Select[Any]) -> sa.Result[Any]:
         with self.session.no_autoflush:
-            return self.session.execute(
-                statement, {NOW.key: self.now()}, bind_arguments=self.mapping.bind
-            )
+            return self.session.execute(statement, self.moment, bind_arguments=self.mapping.bind)
 
     def _users(self, *columns: Any) -> sa.Select[Any]:
         """Start every statement on users of this platform and population."""

@@ -23,10 +23,12 @@ from .directory import Directory
 from .errors import ConfigurationError
 from .formatting import Reading
 from .impersonation import Impersonations
+from .mapping import STATUSES
 from .orders import Order
 from .pages import icon_of, sentence, url_of
 from .pipeline import Pipeline
 from .results import UserRow
+from .schemas import ListSchema
 from .settings import Settings
 from .zones import zone_of
 
@@ -164,13 +166,17 @@ class Door:
 
     def pipeline(self) -> Pipeline:
         """Return what acts on that platform, for that person."""
+        return self.pipeline_of(current_user._get_current_object(), self.platform())
+
+    def pipeline_of(self, actor: Any, platform: Any) -> Pipeline:
+        """Return what acts on a platform for somebody, in their time zone."""
         return Pipeline(
-            self.directory(),
+            self.extension.directory(platform),
             self.extension.policy,
-            current_user._get_current_object(),
+            actor,
             self.keys,
             self.extension.impact,
-            g.get("platform_users_zone", UTC),
+            zone_of(self.extension.policy.timezone_of(actor)),
         )
 
     def require(self, action: str, user: Any = None) -> None:
@@ -182,6 +188,26 @@ class Door:
         """Say whether the signed-in person may do an action."""
         actor = current_user._get_current_object()
         return self.extension.policy.allows(actor, action, user)
+
+    def statuses(self) -> list[str]:
+        """Return the statuses that the list may be filtered by."""
+        found = [s for s in STATUSES if s in self.extension.mapping.statuses]
+        return [*found, "deleted"] if self.restores() else found
+
+    def list_arguments(self) -> dict[str, Any]:
+        """Return what the query string asks of the list; answer 400 with what is wrong with it."""
+        mapping = self.extension.mapping
+        return asked(
+            ListSchema(
+                statuses=self.statuses(),
+                channels=[count.name for count in mapping.channels],
+                sorts=mapping.sort_names,
+            )
+        )
+
+    def actor_login_id(self) -> str:
+        """Return Flask-Login's id of whoever is signed in."""
+        return str(current_user.get_id())
 
     def allowed_actions(self) -> list[Action]:
         """Return the actions that the signed-in person may do at all."""

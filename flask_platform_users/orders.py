@@ -19,6 +19,7 @@ class Order:
         seen: what the person saw of the user when the form was opened; None leaves that unchecked.
         request_id: the same for a request that is sent twice.
         address: where the request came from.
+        many: to how many users it is done together.
     """
 
     action: Action
@@ -27,6 +28,7 @@ class Order:
     seen: Mapping[str, str] | None = None
     request_id: str | None = None
     address: str = ""
+    many: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -208,15 +208,8 @@ class OverlayViews:
     # How it is said
 
     def _pipeline(self, overlay: Overlay) -> Pipeline:
-        door = self.door
         assert overlay.receipt is not None  # noqa: S101  (it is good)
-        return Pipeline(
-            door.extension.directory(overlay.receipt.platform_key),
-            door.extension.policy,
-            overlay.owner,
-            door.keys,
-            door.extension.impact,
-        )
+        return self.door.pipeline_of(overlay.owner, overlay.receipt.platform_key)
 
     def _context(self, overlay: Overlay) -> "Mapping[str, Any]":
         name, receipt = self.door.extension.name, overlay.receipt

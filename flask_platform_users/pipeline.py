@@ -7,9 +7,9 @@ commit or with nothing changed at all.
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
@@ -58,6 +58,7 @@ class Work:
     order: Order
     unit: Unit
     before: dict[str, str]
+    impact: Sequence[Impact]
     runs_platform: bool
 
 
@@ -112,7 +113,9 @@ class Pipeline:
         with guarded(self.session, "Policy.name_of"):
             return self.policy.name_of(self.actor)
 
-    def prompt(self, action: Action, key: str, data: Any = None, *, sent: bool = False) -> Prompt:
+    def prompt(
+        self, action: Action, key: str, data: Any = None, *, sent: bool = False, many: int = 1
+    ) -> Prompt:
         """Return what the form of an action shows. Nothing is locked, nothing is written.
 
         Args:
@@ -120,6 +123,7 @@ class Pipeline:
             key: the text of the user's key.
             data: what the form is to be filled with.
             sent: whether a person sent that, so that what is wrong with it is to be told.
+            many: to how many users it is to be done together; this is one of them.
 
         Raises:
             NotFoundError: no such user on this platform.
@@ -128,8 +132,7 @@ class Pipeline:
         unit = self._load(action, [key]).get(key)
         if unit is None:
             raise NotFoundError(key)
-        if self.actor is not SYSTEM and not self._allows(action, unit.user):
-            raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
+        unit.many = many
         self._check(action, unit)
         valid = self._fill_in(action, unit, data, check=sent) and (sent or unit.form is None)
         return Prompt(
@@ -198,6 +201,29 @@ class Pipeline:
                 self._tell(order, result.unit)
         return results
 
+    def preview(self, orders: Sequence[Order]) -> tuple[list[Outcome], list[Impact]]:
+        """Do one action to several users and take it back; return what would become of each.
+
+        Nothing is recorded and nobody is told. The impact is the sum over those who would change.
+        """
+
+        def attempt() -> tuple[list[Outcome], list[Impact]]:
+            begin(self.chain)
+            results: dict[str, Outcome] = {}
+            with watched(self.session):
+                work = self._perform(orders[0].action, orders, True, results)
+            for item in work:
+                done = Result(outcome="done", seq=None, user=item.unit.user)
+                results[item.order.key] = done
+            impact = summed(line for item in work for line in item.impact)
+            self.session.rollback()
+            return [results[order.key] for order in orders], impact
+
+        try:
+            return retried(self.session, attempt)
+        finally:
+            self.session.rollback()
+
     def refuse(self, order: Order, sentence: str) -> None:
         """Record that a form was refused before anybody looked at what it asks for."""
         self._record_failure(order, REFUSED, sentence)
@@ -224,28 +250,38 @@ class Pipeline:
         """Do what was ordered, short of the commit; say whether anything was changed."""
         action, results = orders[0].action, self._repeated(orders)
         fresh = [order for order in orders if order.key not in results]
-        units = self._load(action, [order.key for order in fresh], lock=True)
+        work = self._perform(action, fresh, each, results)
+        if not work:
+            return results, False
+        results.update(self._record(action, work))
+        return results, True
+
+    def _perform(
+        self, action: Action, orders: Sequence[Order], each: bool, results: dict[str, Outcome]
+    ) -> list[Work]:
+        """Do what can be done, and return it; what became of the others goes into ``results``."""
+        units = self._load(action, [order.key for order in orders], lock=True)
         work: list[Work] = []
-        for order in fresh:
+        for order in orders:
             try:
-                work.append(self._prepare(order, units.get(order.key)))
+                item = self._prepare(order, units.get(order.key))
             except (NotFoundError, RefusedError) as error:
                 if not each:
                     raise
                 results[order.key] = error
-        for item in list(work):
+                continue
             with self._hook(action, "perform"):
                 changed = action.perform(item.unit)
             if changed is False:
-                work.remove(item)
-                results[item.order.key] = Result(outcome="unchanged", seq=None, user=item.unit.user)
-        if not work:
-            return results, False
-        with self._hook(action, "perform"):
-            work[0].unit.flush()
-        self._check_owner(work)
-        results.update(self._record(action, work))
-        return results, True
+                unchanged = Result(outcome="unchanged", seq=None, user=item.unit.user)
+                results[order.key] = unchanged
+            else:
+                work.append(item)
+        if work:
+            with self._hook(action, "perform"):
+                work[0].unit.flush()
+            self._check_owner(work)
+        return work
 
     def _repeated(self, orders: Sequence[Order]) -> dict[str, Outcome]:
         """Return what was done already, by the same request."""
@@ -262,8 +298,7 @@ class Pipeline:
         action = order.action
         if unit is None:
             raise NotFoundError(order.key)
-        if self.actor is not SYSTEM and not self._allows(action, unit.user):
-            raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
+        unit.many = order.many
         self._check(action, unit)
         seen, before = order.seen, self._facts(action, unit)
         if seen is not None and seen != before:
@@ -274,12 +309,13 @@ class Pipeline:
                 "is now, and send it again."
             )
         valid = self._fill_in(action, unit, order.data)
-        for line in self._impact(action, unit):
+        impact = self._impact(action, unit)
+        for line in impact:
             if line.forbids:
                 raise RefusedError(f"{line.what}: this forbids it.")
         if not valid:
             raise InvalidError(unit.form)
-        return Work(order, unit, before, self._runs_platform(unit.user.record))
+        return Work(order, unit, before, impact, self._runs_platform(unit.user.record))
 
     def _check_owner(self, work: Sequence[Work]) -> None:
         if any(item.runs_platform for item in work):
@@ -377,8 +413,10 @@ class Pipeline:
             return facts(unit.user) | dict(action.facts(unit))
 
     def _check(self, action: Action, unit: Unit) -> None:
-        """Refuse oneself, the equal and the stronger, and what the user's state forbids."""
+        """Refuse what is not allowed, oneself, the equal and the stronger, and what cannot be."""
         if self.actor is not SYSTEM:
+            if not self._allows(action, unit.user):
+                raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
             self._check_rank(unit)
         with self._hook(action, "refusal"):
             refusal = action.refusal(unit)
@@ -476,6 +514,16 @@ class Pipeline:
             tell(revoked, unit.user)
         tell(order.action.committed, unit)
         tell(partial(action_done.send, order.action, unit=unit))
+
+
+def summed(lines: Iterable[Impact]) -> list[Impact]:
+    """Return lines of impact with those of the same kind added up."""
+    found: dict[tuple[str, str], Impact] = {}
+    for line in lines:
+        same = found.get((line.what, line.effect))
+        count = line.count if same is None else (same.count or 0) + (line.count or 0)
+        found[line.what, line.effect] = replace(line, count=count)
+    return list(found.values())
 
 
 def facts(user: UserDetails) -> dict[str, str]:

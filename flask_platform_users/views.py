@@ -20,7 +20,7 @@ from .door import ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
 from .grants import GrantQuery, Grants
 from .history import MEANT, History, HistoryQuery, people_meant
-from .mapping import STATUSES
+from .many_views import ManyViews
 from .overlay_views import OverlayViews
 from .pages import (
     DetailsPage,
@@ -33,7 +33,7 @@ from .pages import (
 )
 from .paging import Cursors
 from .results import Page, UserDetails
-from .schemas import GrantedSchema, HistorySchema, ListSchema
+from .schemas import GrantedSchema, HistorySchema
 from .sessions import Sessions
 from .settings import Settings
 from .standing import entitlements, standing_of, used_by
@@ -74,6 +74,16 @@ def build_blueprint(
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
     blueprint.add_url_rule("/granted", "show_granted", pages.show_granted)
+    many = ManyViews(door)
+    blueprint.add_url_rule("/many", "pick", many.pick, methods=["POST"])
+    blueprint.add_url_rule(
+        "/many/<job_id>/<name>", "ask_many", many.ask_many, methods=["GET", "POST"]
+    )
+    blueprint.add_url_rule("/jobs", "list_jobs", many.list_jobs)
+    blueprint.add_url_rule("/jobs/<job_id>", "show_job", many.show_job)
+    blueprint.add_url_rule("/jobs/<job_id>/do", "do_job", many.do_job, methods=["POST"])
+    blueprint.add_url_rule("/jobs/<job_id>/cancel", "cancel_job", many.cancel_job, methods=["POST"])
+    blueprint.add_url_rule("/jobs/<job_id>.csv", "export_job", many.export_job)
     sessions.mounts[extension.name] = OverlayViews(door, sessions)
     blueprint.add_url_rule(
         "/impersonations/<int:seq>", "show_impersonation", pages.show_impersonation
@@ -98,16 +108,7 @@ class PageViews:
     def list_users(self) -> ResponseReturnValue:
         """Show a page of users."""
         mapping, directory = self.door.extension.mapping, self.door.directory()
-        statuses = [status for status in STATUSES if status in mapping.statuses]
-        if self.door.restores():
-            statuses.append("deleted")
-        wanted = asked(
-            ListSchema(
-                statuses=statuses,
-                channels=[count.name for count in mapping.channels],
-                sorts=mapping.sort_names,
-            )
-        )
+        statuses, wanted = self.door.statuses(), self.door.list_arguments()
         summary = directory.summary()
         sorts = directory.sorts(summary.total)
         sort = sorts.get(wanted["sort"] or "") or next(iter(sorts.values()))

@@ -13,6 +13,7 @@ from .grants import (
     due_grants,
 )
 from .impersonation import AllowChanges, EndImpersonation, Impersonate
+from .many import Many
 from .notes import AddNote, RemoveNote
 from .plans import AssignPlan, GiveAddOn, RemoveAddOn
 from .sessions import SignOut
@@ -37,6 +38,7 @@ DEFAULT_ACTIONS: tuple[Action, ...] = (
     Delete(),
     Restore(),
     Purge(),
+    Many(),
 )
 """The actions of a mount that names none."""
 
@@ -67,6 +69,7 @@ __all__ = [
     "Impersonate",
     "KeepGrant",
     "LapseGrant",
+    "Many",
     "MomentField",
     "Purge",
     "RemoveAddOn",

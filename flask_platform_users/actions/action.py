@@ -51,6 +51,7 @@ class Unit:
         actor_id: by what the history knows the person; None for the system.
         actor_name: what the history calls them.
         zone: the time zone in which they type moments.
+        many: to how many users the action is done together.
         policy: the host's rules.
         memo: what ``perform`` leaves for ``committed`` and ``answer``.
         signed_out: whether the user's sessions end with this.
@@ -64,6 +65,7 @@ class Unit:
     actor_id: str | None = None
     actor_name: str = ""
     zone: tzinfo = UTC
+    many: int = 1
     policy: Policy
     memo: dict[str, Any] = field(default_factory=dict)
     signed_out: bool = False
@@ -172,6 +174,7 @@ class Action:
             still be restored. Nobody else is found, nor offered it.
         shows_first: whether a filled-in form is shown once more, with the impact of what was
             chosen, before it is done.
+        for_many: whether it may be done to many users at once.
         fresh: whether the person must have signed in by themselves in this session, and not by a
             cookie or a token.
         form: the fields to fill in, a ``wtforms.Form``; a field named ``reason`` goes into the
@@ -187,6 +190,7 @@ class Action:
     by_system: ClassVar[bool] = False
     among: ClassVar[Population] = "present"
     shows_first: ClassVar[bool] = False
+    for_many: ClassVar[bool] = False
     fresh: ClassVar[bool] = False
     form: ClassVar[type[Form] | None] = None
     done: ClassVar[str]

@@ -45,12 +45,15 @@ class Delete(Action):
     icon: ClassVar[str] = "removed"
     dangerous: ClassVar[bool] = True
     form: ClassVar[type[Form]] = DeleteForm
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "deleted {user}"
 
     def build_form(self, unit: Unit, data: Any = None) -> DeleteForm:
         """Expect the user's name."""
         form = DeleteForm(data)
         form.expected = one_line(unit.user.name) or str(unit.user.key)
+        if unit.many > 1:
+            form.expected = f"delete {unit.many} users"
         form.confirm.label.text = f"Type {form.expected} to confirm"
         grace = unit.mapping.grace
         form.confirm.description = (
@@ -91,6 +94,7 @@ class Restore(Action):
     icon: ClassVar[str] = "restore"
     among: ClassVar[Population] = "deleted"
     form: ClassVar[type[Form]] = ReasonForm
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "restored {user}"
 
     def question(self, user: UserRow) -> str:

@@ -223,6 +223,7 @@ class AssignPlan(_Giving):
 
     name: ClassVar[str] = "assign_plan"
     label: ClassVar[str] = "Assign plan"
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "assigned a plan to {user}"
     kind: ClassVar[Literal["plan", "add_on"]] = "plan"
     noun: ClassVar[str] = "Plan"
@@ -242,6 +243,7 @@ class GiveAddOn(_Giving):
     name: ClassVar[str] = "give_add_on"
     label: ClassVar[str] = "Give add-on"
     icon: ClassVar[str] = "add_on"
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "gave an add-on to {user}"
     kind: ClassVar[Literal["plan", "add_on"]] = "add_on"
     noun: ClassVar[str] = "Add-on"
@@ -283,6 +285,7 @@ class RemoveAddOn(Action):
     icon: ClassVar[str] = "add_on_removed"
     shows_first: ClassVar[bool] = True
     form: ClassVar[type[Form]] = RemovalForm
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "removed an add-on from {user}"
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002

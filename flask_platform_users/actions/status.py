@@ -31,6 +31,7 @@ class SetStatus(Action):
     label: ClassVar[str] = "Set status"
     icon: ClassVar[str] = "status"
     form: ClassVar[type[Form]] = StatusForm
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "changed the status of {user}"
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:
@@ -94,6 +95,7 @@ class Block(Action):
     icon: ClassVar[str] = "blocked"
     dangerous: ClassVar[bool] = True
     form: ClassVar[type[Form]] = BlockForm
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "blocked {user}"
 
     def __init__(self, reasons: Sequence[str] = ()) -> None:
@@ -148,6 +150,7 @@ class Unblock(Action):
     label: ClassVar[str] = "Unblock"
     icon: ClassVar[str] = "active"
     form: ClassVar[type[Form]] = ReasonForm
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "unblocked {user}"
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
