@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, scoped_session
 
 from .models import Tables
+from .transaction import insert_all
 
 DONE, REFUSED, FAILED = OUTCOMES = ("done", "refused", "failed")
 
@@ -167,8 +168,8 @@ class Chain:
             event["mac"] = mac = sign(event, self.keys.secrets[self.keys.current])
             events.append(event)
             privates.append({"platform_key": self.platform, "seq": seq, **private})
-        self._execute(sa.insert(self.tables.event), events)
-        self._execute(sa.insert(self.tables.event_private), privates)
+        insert_all(self.session, self.tables.event, events, self.bind)
+        insert_all(self.session, self.tables.event_private, privates, self.bind)
         self._execute(sa.update(head).where(mine).values(seq=seq, mac=mac))
         return [event["seq"] for event in events]
 
@@ -265,8 +266,8 @@ class Chain:
                 told = {name: row[f"private_{name}"] for name in PRIVATE}
                 yield row, None if told["salt"] is None else told
 
-    def _execute(self, statement: Any, values: Any = None) -> Any:
-        return self.session.execute(statement, values, bind_arguments=self.bind)
+    def _execute(self, statement: Any) -> Any:
+        return self.session.execute(statement, bind_arguments=self.bind)
 
 
 PRIVATE = ("actor_name", "user_name", "reason", "address", "salt")

@@ -9,6 +9,7 @@ does nobody twice.
 import json
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from .directory import Directory, ListQuery
 from .errors import ForbiddenError, HookError, NotFoundError, RefusedError, StaleError
 from .orders import Order, Result
 from .pipeline import Outcome, Pipeline, summed
-from .transaction import begin, retried
+from .transaction import begin, insert_all, retried
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,6 @@ class Item:
         expected: what the trial said would become of them.
         outcome: what became of them; None as long as nothing was done.
         why: why they were left out.
-        seq: the number of the entry in the history.
     """
 
     n: int
@@ -115,7 +115,6 @@ class Item:
     expected: str | None
     outcome: str | None
     why: str
-    seq: int | None
 
 
 class Jobs:
@@ -180,14 +179,11 @@ class Jobs:
         ).scalar_one()
         if job.total + len(new) > LARGEST:
             raise RefusedError(f"At most {LARGEST:,} users can be chosen at once.")
-        if new:
-            self._execute(
-                sa.insert(item),
-                [
-                    {**self._key(job), "n": n + place, "user_key": key, "why": ""}
-                    for place, key in enumerate(new, start=1)
-                ],
-            )
+        rows = [
+            {**self._key(job), "n": n + place, "user_key": key, "why": ""}
+            for place, key in enumerate(new, start=1)
+        ]
+        insert_all(self.session, item, rows, self.directory.mapping.bind)
 
     def pick_all(self, job: Job, query: ListQuery) -> None:
         """Choose everybody whom a filter lets through now, and nobody else. The caller commits."""
@@ -443,13 +439,11 @@ class Jobs:
         )
         return [(why, int(count)) for why, count in self._execute(statement)]
 
-    def items(self, job: Job, *, after: int = 0, limit: int | None = None) -> Iterator[Item]:
+    def pages(self, job: Job, size: int = 500) -> Iterator[list[Item]]:
         """Yield the users of a job in order, a few at a time."""
-        while True:
-            found = self._page(job, sa.true(), after=after, limit=min(limit or 1000, 1000))
-            yield from found
-            if len(found) < 1000 or limit is not None:
-                return
+        after = 0
+        while found := self._page(job, sa.true(), after=after, limit=size):
+            yield found
             after = found[-1].n
 
     def picked(self, job: Job, keys: Collection[Any]) -> set[Any]:
@@ -465,7 +459,7 @@ class Jobs:
             action=action,
             key=str(item.user_key),
             data=job.form,
-            request_id=f"{job.id}.{item.n}",
+            request_id=request_id(job, item),
             address=job.address,
             many=job.total,
         )
@@ -487,7 +481,7 @@ class Jobs:
     def _page(self, job: Job, where: Any, *, limit: int, after: int = 0) -> list[Item]:
         item = self.item.c
         statement = (
-            sa.select(item.n, item.user_key, item.expected, item.outcome, item.why, item.seq)
+            sa.select(item.n, item.user_key, item.expected, item.outcome, item.why)
             .where(*self._of(job), where, item.n > after)
             .order_by(item.n)
             .limit(limit)
@@ -498,28 +492,18 @@ class Jobs:
         self, job: Job, items: Sequence[Item], outcomes: Sequence[Outcome], *, column: str
     ) -> None:
         """Write what became of some users, in the transaction in which it did."""
-        item = self.item
-        statement = (
-            sa.update(item)
-            .where(*self._of(job), item.c.n == sa.bindparam("own_n"))
-            .values(
-                {
-                    column: sa.bindparam("own_outcome"),
-                    "why": sa.bindparam("own_why"),
-                    "seq": sa.bindparam("own_seq"),
-                }
-            )
-        )
-        values = []
-        for one, outcome in zip(items, outcomes, strict=True):
+        same: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, Result):
-                done = "unchanged" if outcome.outcome == "unchanged" else "done"
-                values.append({"own_outcome": done, "own_why": "", "own_seq": outcome.seq})
+                same["unchanged" if outcome.outcome == "unchanged" else "done", ""].append(item.n)
             else:
-                why = _sentence(outcome)[:500]
-                values.append({"own_outcome": "left", "own_why": why, "own_seq": None})
-            values[-1]["own_n"] = one.n
-        self._execute(statement, values)
+                same["left", _sentence(outcome)[:500]].append(item.n)
+        for (became, why), numbers in same.items():
+            self._execute(
+                sa.update(self.item)
+                .where(*self._of(job), self.item.c.n.in_(numbers))
+                .values({column: became, "why": why})
+            )
 
     def _key(self, job: Job) -> dict[str, Any]:
         return {"platform_key": self.directory.platform, "job_id": job.id}
@@ -558,6 +542,11 @@ class Jobs:
         bind = self.directory.mapping.bind
         with self.session.no_autoflush:
             return self.session.execute(statement, values, bind_arguments=bind)
+
+
+def request_id(job: Job, item: Item) -> str:
+    """Return by what the history knows that a user was done by a job."""
+    return f"{job.id}.{item.n}"
 
 
 def due(session: Any, job: sa.Table, bind: dict[str, Any], now: datetime) -> list[tuple[Any, str]]:

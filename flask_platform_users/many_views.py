@@ -13,7 +13,7 @@ from .directory import ListQuery
 from .door import Door
 from .errors import HookError, InvalidError, NotFoundError, RefusedError
 from .history import csv_line
-from .jobs import TOGETHER, Job, Jobs
+from .jobs import TOGETHER, Job, Jobs, request_id
 from .pages import JobPage, JobsPage, ManyPage
 from .pipeline import Pipeline
 
@@ -86,7 +86,7 @@ class ManyViews:
     ) -> tuple[Any, RefusedError | None]:
         """Return the form as the first user that it can be asked for has it."""
         pipeline, refused = self.door.pipeline(), None
-        for item in jobs.items(job, limit=50):
+        for item in next(jobs.pages(job, 50), []):
             try:
                 prompt = pipeline.prompt(
                     action, str(item.user_key), data, sent=data is not None, many=job.total
@@ -162,19 +162,16 @@ class ManyViews:
         jobs = self._jobs()
         job = self._seen(jobs, job_id)
 
+        chain = self.door.extension.chain(self.door.platform())
+
         def lines() -> Iterator[str]:
             yield csv_line(["No", "User", "Would become", "Became", "Why", "Entry"])
-            for item in jobs.items(job):
-                yield csv_line(
-                    [
-                        str(item.n),
-                        str(item.user_key),
-                        item.expected or "",
-                        item.outcome or "",
-                        item.why,
-                        "" if item.seq is None else str(item.seq),
-                    ]
-                )
+            for items in jobs.pages(job):
+                numbers = chain.find([request_id(job, item) for item in items])
+                for item in items:
+                    entry = numbers.get(request_id(job, item))
+                    cells = [item.n, item.user_key, item.expected, item.outcome, item.why, entry]
+                    yield csv_line(["" if cell is None else str(cell) for cell in cells])
 
         response = Response(stream_with_context(lines()), mimetype="text/csv")
         response.headers["Content-Disposition"] = "attachment; filename=job.csv"

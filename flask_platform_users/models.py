@@ -267,7 +267,6 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Column("expected", sa.String(16)),
             sa.Column("outcome", sa.String(16)),
             sa.Column("why", sa.String(500), nullable=False),
-            sa.Column("seq", sa.BigInteger),
             sa.Index(f"ix_{name}_job_item_user", "platform_key", "job_id", "user_key"),
             sa.Index(f"ix_{name}_job_item_left", "platform_key", "job_id", "outcome", "n"),
             comment="The users of a job, fixed before anything was done, and what became of each.",

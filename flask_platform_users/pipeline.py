@@ -6,12 +6,12 @@ commit or with nothing changed at all.
 """
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,7 +29,7 @@ from .errors import (
     StaleError,
 )
 from .formatting import STATUS_LABELS, stamp
-from .guard import guarded, tell, watched
+from .guard import Watch, guarded, tell
 from .orders import Order, Prompt, Result
 from .policy import Policy
 from .results import UserDetails
@@ -97,7 +97,7 @@ class Pipeline:
             directory.mapping.bind,
         )
 
-    @property
+    @functools.cached_property
     def actor_id(self) -> str | None:
         """By what the history knows the person; None for the system."""
         if self.actor is SYSTEM:
@@ -105,7 +105,7 @@ class Pipeline:
         with guarded(self.session, "Policy.id_of"):
             return self.policy.id_of(self.actor)
 
-    @property
+    @functools.cached_property
     def actor_name(self) -> str:
         """What the history calls the person; empty for the system."""
         if self.actor is SYSTEM:
@@ -210,7 +210,7 @@ class Pipeline:
         def attempt() -> tuple[list[Outcome], list[Impact]]:
             begin(self.chain)
             results: dict[str, Outcome] = {}
-            with watched(self.session):
+            with Watch(self.session):
                 work = self._perform(orders[0].action, orders, True, results)
             for item in work:
                 done = Result(outcome="done", seq=None, user=item.unit.user)
@@ -235,7 +235,7 @@ class Pipeline:
         then: Callable[[Sequence[Outcome]], None] | None,
     ) -> list[Outcome]:
         begin(self.chain)
-        with watched(self.session):
+        with Watch(self.session):
             found, changed = self._work(orders, each)
             results = [found[order.key] for order in orders]
             if then is not None:
@@ -262,9 +262,10 @@ class Pipeline:
         """Do what can be done, and return it; what became of the others goes into ``results``."""
         units = self._load(action, [order.key for order in orders], lock=True)
         work: list[Work] = []
+        forms: dict[int, Any] = {}
         for order in orders:
             try:
-                item = self._prepare(order, units.get(order.key))
+                item = self._prepare(order, units.get(order.key), forms)
             except (NotFoundError, RefusedError) as error:
                 if not each:
                     raise
@@ -293,7 +294,7 @@ class Pipeline:
             for key, seq in again.items()
         }
 
-    def _prepare(self, order: Order, unit: Unit | None) -> Work:
+    def _prepare(self, order: Order, unit: Unit | None, forms: dict[int, Any]) -> Work:
         """Check everything there is to check, now that nobody else changes the user."""
         action = order.action
         if unit is None:
@@ -308,7 +309,7 @@ class Pipeline:
                 else "What was sent does not say what you saw of this user. Look at the form as it "
                 "is now, and send it again."
             )
-        valid = self._fill_in(action, unit, order.data)
+        valid = self._fill_in_once(order, unit, forms)
         impact = self._impact(action, unit)
         for line in impact:
             if line.forbids:
@@ -394,6 +395,17 @@ class Pipeline:
         with self._hook(action, "build_form"):
             unit.form = action.build_form(unit, data)
             return unit.form is None or not check or unit.form.validate()
+
+    def _fill_in_once(self, order: Order, unit: Unit, forms: dict[int, Any]) -> bool:
+        """Fill in the form; once for all users where it is the same for all of them."""
+        shared = order.many > 1 and order.action.same_form
+        if shared and id(order.data) in forms:
+            unit.form = forms[id(order.data)]
+            return True
+        valid = self._fill_in(order.action, unit, order.data)
+        if shared and valid:
+            forms[id(order.data)] = unit.form
+        return valid
 
     def _unit(self, directory: Directory, user: UserDetails, states: States) -> Unit:
         return Unit(
@@ -513,7 +525,7 @@ class Pipeline:
         if unit.signed_out and revoked is not None:
             tell(revoked, unit.user)
         tell(order.action.committed, unit)
-        tell(partial(action_done.send, order.action, unit=unit))
+        tell(functools.partial(action_done.send, order.action, unit=unit))
 
 
 def summed(lines: Iterable[Impact]) -> list[Impact]:

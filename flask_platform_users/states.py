@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from .transaction import insert_all
+
 if TYPE_CHECKING:
     from .directory import Directory
 
@@ -62,9 +64,11 @@ class States:
             self._execute(update, [values(key) | {"own_key": key} for key in old])
         if new:
             platform = self.directory.platform
-            self._execute(
-                sa.insert(self.table),
+            insert_all(
+                self.directory.session,
+                self.table,
                 [values(key) | {"platform_key": platform, "user_key": key} for key in new],
+                self.directory.mapping.bind,
             )
         self._known.update(new)
 

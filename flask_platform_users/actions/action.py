@@ -175,6 +175,8 @@ class Action:
         shows_first: whether a filled-in form is shown once more, with the impact of what was
             chosen, before it is done.
         for_many: whether it may be done to many users at once.
+        same_form: whether the form is the same for all users it is sent for at once, whoever they
+            are, so that it has to be checked once only.
         fresh: whether the person must have signed in by themselves in this session, and not by a
             cookie or a token.
         form: the fields to fill in, a ``wtforms.Form``; a field named ``reason`` goes into the
@@ -191,6 +193,7 @@ class Action:
     among: ClassVar[Population] = "present"
     shows_first: ClassVar[bool] = False
     for_many: ClassVar[bool] = False
+    same_form: ClassVar[bool] = False
     fresh: ClassVar[bool] = False
     form: ClassVar[type[Form] | None] = None
     done: ClassVar[str]

@@ -46,6 +46,7 @@ class Delete(Action):
     dangerous: ClassVar[bool] = True
     form: ClassVar[type[Form]] = DeleteForm
     for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "deleted {user}"
 
     def build_form(self, unit: Unit, data: Any = None) -> DeleteForm:
@@ -95,6 +96,7 @@ class Restore(Action):
     among: ClassVar[Population] = "deleted"
     form: ClassVar[type[Form]] = ReasonForm
     for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "restored {user}"
 
     def question(self, user: UserRow) -> str:

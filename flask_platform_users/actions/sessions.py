@@ -17,6 +17,7 @@ class SignOut(Action):
     icon: ClassVar[str] = "sign_out"
     form: ClassVar[type[Form]] = ReasonForm
     for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "signed {user} out everywhere"
 
     def question(self, user: UserRow) -> str:

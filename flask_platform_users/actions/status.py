@@ -32,6 +32,7 @@ class SetStatus(Action):
     icon: ClassVar[str] = "status"
     form: ClassVar[type[Form]] = StatusForm
     for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "changed the status of {user}"
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:
@@ -96,6 +97,7 @@ class Block(Action):
     dangerous: ClassVar[bool] = True
     form: ClassVar[type[Form]] = BlockForm
     for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "blocked {user}"
 
     def __init__(self, reasons: Sequence[str] = ()) -> None:
@@ -151,6 +153,7 @@ class Unblock(Action):
     icon: ClassVar[str] = "active"
     form: ClassVar[type[Form]] = ReasonForm
     for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "unblocked {user}"
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
