@@ -16,6 +16,7 @@ from .actions import (
     EndImpersonation,
     Impact,
     Impersonate,
+    Undo,
 )
 from .audit import Chain, Entry
 from .billing import Billing
@@ -27,7 +28,7 @@ from .errors import ConfigurationError
 from .gate import Gate, SignIn
 from .history import History
 from .impersonation import Impersonation, Impersonations, Receipt
-from .jobs import Jobs
+from .jobs import Job, Jobs
 from .jobs import due as due_jobs
 from .mapping import Count, Users
 from .models import build_tables
@@ -230,7 +231,7 @@ class PlatformUsers:
         ).scalar()
         jobs = Jobs(self.directory(platform))
         job, door = jobs.get(job_id), self._views().door
-        action = None if job is None else door.actions.get(job.action)
+        action = None if job is None else self._action_of(jobs, job)
         if job is None or action is None:
             return
 
@@ -244,6 +245,15 @@ class PlatformUsers:
                 jobs.check(job, action, works)
         else:
             jobs.run(job, action, pipeline)
+
+    def _action_of(self, jobs: Jobs, job: Job) -> Action | None:
+        """Return what a job does; None if the mount has it no more."""
+        actions = self._views().door.actions
+        undone = jobs.get(dict(job.data).get("undo", ""))
+        if job.action != Undo.name or undone is None:
+            return actions.get(job.action)
+        original = actions.get(undone.action)
+        return None if original is None else Undo(original, job=undone.id)
 
     def resume_jobs(self) -> int:
         """Go on with the jobs that nobody works on, as ``flask platform-users tick`` does."""

@@ -169,6 +169,14 @@ class History:
         found = list(self._execute(known.limit(1)).scalars())
         return found or self.directory.keys_like(text, MEANT + 1)
 
+    def can_be_undone(self, event: Event) -> bool:
+        """Say whether there is what it takes to take an entry back. One statement."""
+        undo = self.tables.undo.c
+        statement = sa.select(undo.seq).where(
+            undo.platform_key == self.directory.platform, undo.seq == event.seq
+        )
+        return self._execute(statement).first() is not None
+
     def csv(self, query: HistoryQuery, limit: int = 100_000) -> Iterator[str]:
         """Yield a query's events as lines of CSV (RFC 4180), oldest first, safe to open."""
         number = self.tables.event.c.seq

@@ -214,6 +214,23 @@ class Jobs:
             self.directory.moment,
         )
 
+    def pick_done(self, job: Job, earlier: Job) -> None:
+        """Choose whom an earlier job changed. The caller commits."""
+        item, columns = self.item.c, self._key(job) | {"why": ""}
+        self._execute(
+            sa.insert(self.item).from_select(
+                [*columns, "n", "user_key"],
+                sa.select(
+                    *(
+                        sa.literal(value, item[name].type).label(name)
+                        for name, value in columns.items()
+                    ),
+                    item.n,
+                    item.user_key,
+                ).where(*self._of(earlier), item.outcome == "done"),
+            )
+        )
+
     def clear(self, job: Job) -> None:
         """Choose nobody. The caller commits."""
         self._execute(sa.delete(self.item).where(*self._of(job)))
@@ -411,6 +428,10 @@ class Jobs:
     def get(self, job_id: str) -> Job | None:
         """Return a job. One statement."""
         return self._first(self.job.c.id == job_id)
+
+    def ended_as(self, seq: int) -> Job | None:
+        """Return the job whose entry in the history has this number. One statement."""
+        return self._first(self.job.c.seq == seq)
 
     def latest(self, owner_id: str | None = None, limit: int = 50) -> list[Job]:
         """Return the latest jobs that were done or go on, of one person or of all."""

@@ -66,6 +66,7 @@ class Tables:
         grant: plans and add-ons that were given by hand.
         impersonation: who was let see the product as whom; what is going on has no ``ended_at``.
         visit: the pages and changes of each, without what was read or sent.
+        undo: what it takes to take back an entry of the history.
         job: one action to many users.
         job_item: those users, and what became of each.
     """
@@ -78,6 +79,7 @@ class Tables:
     grant: sa.Table
     impersonation: sa.Table
     visit: sa.Table
+    undo: sa.Table
     job: sa.Table
     job_item: sa.Table
 
@@ -236,6 +238,14 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Column("status", sa.Integer, nullable=False),
             sa.Column("refused", sa.Boolean, nullable=False),
             comment="Pages and changes while the product was seen as somebody else.",
+        ),
+        undo=table(
+            "undo",
+            number(),
+            sa.Column("user_key", user_type, nullable=False),
+            sa.Column("data", sa.Text, nullable=False),
+            sa.Index(f"ix_{name}_undo_user", "platform_key", "user_key"),
+            comment="What it takes to take back an entry of the history.",
         ),
         job=table(
             "job",

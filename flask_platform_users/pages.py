@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from flask import url_for
+from flask_wtf.csrf import generate_csrf
 
 from .actions import Action, GrantAction
 from .audit import OUTCOMES
@@ -45,6 +46,24 @@ class Header:
     direction: str | None = None
 
 
+@dataclass(frozen=True)
+class Message:
+    """What to say of the action that led here.
+
+    Attributes:
+        undo: the number of the entry that can be taken back; None if it cannot.
+    """
+
+    text: str
+    undo: int | None = None
+
+    @property
+    def csrf_token(self) -> str:
+        """What the form that takes it back is sent with."""
+        token: str = generate_csrf()
+        return token
+
+
 @dataclass(frozen=True, kw_only=True)
 class ListPage:
     """The list of users.
@@ -70,7 +89,7 @@ class ListPage:
     actions: Mapping[Any, Sequence[Action]]
     by_hand: bool
     matches: int | None
-    message: str | None
+    message: Message | None
     previous: str | None
     next: str | None
 
@@ -227,7 +246,7 @@ class DetailsPage:
     events: Sequence[Event]
     notes: Sequence[Note]
     removes_notes: bool
-    message: str | None
+    message: Message | None
 
     status_labels = STATUS_LABELS
 

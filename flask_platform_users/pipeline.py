@@ -7,6 +7,7 @@ commit or with nothing changed at all.
 
 import contextlib
 import functools
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -28,14 +29,13 @@ from .errors import (
     RefusedError,
     StaleError,
 )
-from .formatting import STATUS_LABELS, stamp
 from .guard import Watch, guarded, tell
 from .orders import Order, Prompt, Result
 from .policy import Policy
-from .results import UserDetails
+from .results import UserDetails, facts
 from .signals import action_done
 from .states import States
-from .transaction import begin, retried
+from .transaction import begin, insert_all, retried
 
 log = logging.getLogger(__name__)
 
@@ -354,12 +354,27 @@ class Pipeline:
                 )
             )
         numbers = self.chain.extend(entries, self.directory.now())
+        self._keep_for_undo(work, numbers)
         return {
             item.order.key: Result(
                 outcome="done", seq=seq, user=users.get(item.order.key), unit=item.unit
             )
             for item, seq in zip(work, numbers, strict=True)
         }
+
+    def _keep_for_undo(self, work: Sequence[Work], numbers: Sequence[int]) -> None:
+        rows = [
+            {
+                "platform_key": self.directory.platform,
+                "seq": seq,
+                "user_key": item.unit.user.key,
+                "data": json.dumps(item.unit.undo),
+            }
+            for item, seq in zip(work, numbers, strict=True)
+            if item.unit.undo is not None
+        ]
+        mapping = self.directory.mapping
+        insert_all(self.session, mapping.tables.undo, rows, mapping.bind)
 
     def _load(self, action: Action, keys: Sequence[str], *, lock: bool = False) -> dict[str, Unit]:
         """Read the actor's rights and the users again, now that nobody else changes them."""
@@ -384,7 +399,7 @@ class Pipeline:
 
     def _allows(self, action: Action, user: UserDetails) -> bool:
         with guarded(self.session, "Policy.allows"):
-            return self.policy.allows(self.actor, action.name, user.record)
+            return self.policy.allows(self.actor, action.permission, user.record)
 
     def _hook(self, action: Action, method: str) -> AbstractContextManager[None]:
         """Guard a method of an action, which may be the host's."""
@@ -536,16 +551,6 @@ def summed(lines: Iterable[Impact]) -> list[Impact]:
         count = line.count if same is None else (same.count or 0) + (line.count or 0)
         found[line.what, line.effect] = replace(line, count=count)
     return list(found.values())
-
-
-def facts(user: UserDetails) -> dict[str, str]:
-    """Return, in words, what the actions depend on and what they change."""
-    return {
-        "Status": STATUS_LABELS[user.status],
-        "Blocked until": stamp(user.blocked_until) if user.blocked_until else "",
-        "Role": ", ".join(user.roles),
-        "Deleted": f"restorable until {stamp(user.purge_at)}" if user.purge_at else "",
-    }
 
 
 def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:

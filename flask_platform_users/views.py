@@ -28,6 +28,7 @@ from .pages import (
     GrantedPage,
     ImpersonationPage,
     ListPage,
+    Message,
     fields_shown,
     sentence,
 )
@@ -73,6 +74,7 @@ def build_blueprint(
     blueprint.add_url_rule("/", "list_users", pages.list_users)
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
+    blueprint.add_url_rule("/undo/<int:seq>", "undo", actions.undo, methods=["POST"])
     blueprint.add_url_rule("/granted", "show_granted", pages.show_granted)
     many = ManyViews(door)
     blueprint.add_url_rule("/many", "pick", many.pick, methods=["POST"])
@@ -283,17 +285,19 @@ class PageViews:
         response.headers["Content-Disposition"] = "attachment; filename=history.csv"
         return response
 
-    def _message(self, history: History, user: UserDetails | None = None) -> str | None:
-        """Return what to say of the action that led here."""
+    def _message(self, history: History, user: UserDetails | None = None) -> Message | None:
+        """Return what to say of the action that led here, and whether it can be taken back."""
         if request.args.get("unchanged"):
-            return "There was nothing to do."
+            return Message("There was nothing to do.")
         seq = request.args.get("done", "")
         if not re.fullmatch("[0-9]{1,18}", seq):
             return None
         event = history.event(int(seq))
         if event is None or (user is not None and str(event.user_key) != str(user.key)):
             return None
-        return sentence(event, self.door.actions)
+        said = sentence(event, self.door.actions)
+        allowed = event.action in self.door.actions and self.door.allowed(event.action)
+        return Message(said, event.seq if allowed and history.can_be_undone(event) else None)
 
     def _history_wanted(self) -> dict[str, Any]:
         return asked(HistorySchema(zone=g.platform_users_zone))

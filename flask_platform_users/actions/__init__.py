@@ -18,6 +18,7 @@ from .notes import AddNote, RemoveNote
 from .plans import AssignPlan, GiveAddOn, RemoveAddOn
 from .sessions import SignOut
 from .status import Block, EndBlock, SetStatus, Unblock
+from .undo import Undo
 
 DEFAULT_ACTIONS: tuple[Action, ...] = (
     AssignPlan(),
@@ -39,6 +40,7 @@ DEFAULT_ACTIONS: tuple[Action, ...] = (
     Restore(),
     Purge(),
     Many(),
+    Undo(),
 )
 """The actions of a mount that names none."""
 
@@ -78,6 +80,7 @@ __all__ = [
     "SetStatus",
     "SignOut",
     "Unblock",
+    "Undo",
     "Unit",
     "due_grants",
     "with_defaults",

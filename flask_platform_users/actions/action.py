@@ -53,6 +53,8 @@ class Unit:
         zone: the time zone in which they type moments.
         many: to how many users the action is done together.
         policy: the host's rules.
+        undo: what ``reverse`` will need to take it back, as JSON can keep it; None as long as it
+            cannot be taken back. ``perform`` sets it.
         memo: what ``perform`` leaves for ``committed`` and ``answer``.
         signed_out: whether the user's sessions end with this.
     """
@@ -67,6 +69,7 @@ class Unit:
     zone: tzinfo = UTC
     many: int = 1
     policy: Policy
+    undo: dict[str, Any] | None = None
     memo: dict[str, Any] = field(default_factory=dict)
     signed_out: bool = False
 
@@ -125,7 +128,7 @@ class Unit:
         except IntegrityError as error:
             raise HookError(hook, f"broke a rule of the database ({error.orig})"[:500]) from error
         tables = self.mapping.tables
-        for table in (tables.note, tables.grant, tables.state):
+        for table in (tables.note, tables.grant, tables.undo, tables.state):
             self.session.execute(
                 sa.delete(table).where(
                     table.c.platform_key == self.directory.platform,
@@ -175,6 +178,7 @@ class Action:
         shows_first: whether a filled-in form is shown once more, with the impact of what was
             chosen, before it is done.
         for_many: whether it may be done to many users at once.
+        leaves: where the users are then.
         same_form: whether the form is the same for all users it is sent for at once, whoever they
             are, so that it has to be checked once only.
         fresh: whether the person must have signed in by themselves in this session, and not by a
@@ -193,6 +197,7 @@ class Action:
     among: ClassVar[Population] = "present"
     shows_first: ClassVar[bool] = False
     for_many: ClassVar[bool] = False
+    leaves: ClassVar[Population] = "present"
     same_form: ClassVar[bool] = False
     fresh: ClassVar[bool] = False
     form: ClassVar[type[Form] | None] = None
@@ -249,6 +254,19 @@ class Action:
         False says that there was nothing to do: then nothing is recorded.
         """
         raise NotImplementedError(f"{type(self).__name__}.perform")
+
+    @property
+    def permission(self) -> str:
+        """What ``Policy.allows`` is asked for: the name, unless one goes by another's."""
+        return self.name
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:  # noqa: ARG002
+        """Take back what ``perform`` did; ``kept`` is what it left in ``unit.undo``.
+
+        Nothing else has touched the user since. Returning False says that there is nothing to
+        take back.
+        """
+        return False
 
     def committed(self, unit: Unit) -> None:
         """Do what may only be done once the change is certain: mails, revoked sessions.

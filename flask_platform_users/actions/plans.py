@@ -214,8 +214,13 @@ class _Giving(Action):
             reason=form.reason.data,
             note=form.note.data,
         )
-        if not kept:
+        if kept is None:
             raise RefusedError(f"{unit.user.name} has {offer.name} already.")
+        unit.undo = {"grant": kept}
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:
+        """Let it lapse: what was there before comes back."""
+        return Granting(unit).stop_by_id(kept["grant"])
 
 
 class AssignPlan(_Giving):
@@ -333,7 +338,11 @@ class RemoveAddOn(Action):
 
     def perform(self, unit: Unit) -> None:
         """Take back what was given by hand, else what the user has beside it."""
-        Granting(unit).remove(unit.form.offer.data)
+        unit.undo = Granting(unit).remove(unit.form.offer.data)
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:
+        """Give it again, on the terms that it was given on."""
+        return Granting(unit).give_again(kept)
 
 
 def offers(unit: Unit, kind: str) -> list[Offer]:
