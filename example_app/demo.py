@@ -20,6 +20,10 @@ SIGN_INS = (
     SignIn("owner@acme.example", "Ada Holm", "owner", "acme", "owns Acme Connect"),
     SignIn("staff@acme.example", "Jonas Weber", "staff", "acme", "staff, may look but not act"),
     SignIn("user@acme.example", "Mira Castellanos", "admin", "acme", "an ordinary user"),
+    SignIn("support@acme.example", "Noor Aziz", "staff", "acme", "staff, may log in as users"),
     SignIn("owner@globex.example", "Henri Dubois", "owner", "globex", "owns Globex Chat"),
     SignIn("owner@initech.example", "Priya Raman", "owner", "initech", "owns Initech Talk"),
 )
+
+PERMISSIONS = {"support@acme.example": ["view", "impersonate"]}
+"""What staff may do on the page Platform Users, where that is more than to look."""
