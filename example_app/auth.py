@@ -5,7 +5,14 @@ from functools import cache
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, current_user, login_required, login_user, logout_user
+from flask_login import (
+    LoginManager,
+    confirm_login,
+    current_user,
+    login_required,
+    login_user,
+    logout_user,
+)
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -27,6 +34,8 @@ pages = Blueprint("auth", __name__)
 login_manager = LoginManager()
 login_manager.login_view = "auth.login"
 login_manager.login_message = None
+login_manager.refresh_view = "auth.confirm"
+login_manager.needs_refresh_message = None
 
 
 @login_manager.user_loader  # type: ignore[untyped-decorator]
@@ -58,14 +67,24 @@ class LoginForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class PasswordForm(FlaskForm):  # type: ignore[misc]
-    """The password as it is, and as it shall be."""
+class ConfirmForm(FlaskForm):  # type: ignore[misc]
+    """The password of whoever is signed in."""
 
     now = PasswordField(
         "Present password",
         validators=[InputRequired("Enter your present password.")],
         render_kw={"autocomplete": "current-password"},
     )
+
+    def validate_now(self, field: PasswordField) -> None:
+        """Refuse whoever does not know it."""
+        if not check_password_hash(current_user.password_hash, (field.data or "")[:200]):
+            raise ValidationError("This is not your present password.")
+
+
+class PasswordForm(ConfirmForm):
+    """The password as it is, and as it shall be."""
+
     new = PasswordField(
         "New password",
         validators=[
@@ -74,11 +93,6 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
         ],
         render_kw={"autocomplete": "new-password"},
     )
-
-    def validate_now(self, field: PasswordField) -> None:
-        """Refuse whoever does not know it."""
-        if not check_password_hash(current_user.password_hash, (field.data or "")[:200]):
-            raise ValidationError("This is not your present password.")
 
 
 @pages.route("/login", methods=["GET", "POST"])
@@ -115,6 +129,17 @@ def logout() -> ResponseReturnValue:
     session.clear()
     flash("You are signed out.", "success")
     return redirect(url_for("auth.login"))
+
+
+@pages.route("/confirm", methods=["GET", "POST"])
+@login_required  # type: ignore[untyped-decorator]
+def confirm() -> ResponseReturnValue:
+    """Ask for the password before what only somebody who signed in just now may do."""
+    form = ConfirmForm()
+    if form.validate_on_submit():
+        confirm_login()
+        return redirect(local_path(request.args.get("next")) or url_for("product.home"))
+    return render_template("confirm.html", form=form)
 
 
 @pages.route("/password", methods=["GET", "POST"])

@@ -94,6 +94,6 @@ platform_users = PlatformUsers(
         landing="product.home",
         reasons=["Asked for help by mail", "Checking a reported fault"],
         ticket="Support case",
-        forbidden=["auth.password", "product.support_access"],
+        forbidden=["auth.confirm", "auth.password", "product.support_access"],
     ),
 )
