@@ -27,6 +27,7 @@ from .pages import icon_of, sentence, url_of
 from .pipeline import Order, Pipeline
 from .results import UserRow
 from .settings import Settings
+from .transaction import is_read_only
 from .zones import zone_of
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Door:
             sqlalchemy.exc.OperationalError
             | sqlalchemy.exc.InterfaceError
             | sqlalchemy.exc.TimeoutError,
-        )
+        ) or is_read_only(error)
         # Not by render_template: the host's context processors may ask the database again.
         template = current_app.jinja_env.get_template("platform_users/unavailable.html")
         response = Response(
