@@ -189,6 +189,7 @@ def database(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares an app and a database on one worker, so that each is made once."""
     for item in items:

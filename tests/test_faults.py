@@ -64,7 +64,8 @@ def hooks(desk: Desk) -> dict[str, tuple[str, Any, str]]:
 @contextmanager
 def ruined(desk: Desk, owner: Any, attribute: str, how: str) -> Iterator[None]:
     """Let a hook do its work, and then, while an action is done, what it must not."""
-    real, run, running = getattr(owner, attribute), Pipeline.run, []
+    real, run = getattr(owner, attribute), Pipeline.run
+    running: list[Order] = []
 
     def hook(*arguments: Any, **more: Any) -> Any:
         found = real(*arguments, **more) if real is not None else ()
