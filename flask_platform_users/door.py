@@ -30,6 +30,7 @@ from .pipeline import Pipeline
 from .results import UserRow
 from .schemas import ListSchema
 from .settings import Settings
+from .transaction import is_read_only
 from .zones import zone_of
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Door:
             sqlalchemy.exc.OperationalError
             | sqlalchemy.exc.InterfaceError
             | sqlalchemy.exc.TimeoutError,
-        )
+        ) or is_read_only(error)
         # Not by render_template: the host's context processors may ask the database again.
         template = current_app.jinja_env.get_template("platform_users/unavailable.html")
         response = Response(

@@ -22,7 +22,8 @@ from werkzeug.test import TestResponse
 
 from example_app import create_app
 from example_app.models import OutgoingMail, Platform, Subscription, User, db
-from example_app.seed import seed
+
+from .product import fill
 
 ROOT = Path(__file__).parent.parent
 NUMBERS = itertools.count()
@@ -33,8 +34,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     path = tmp_path_factory.mktemp("example") / "example.sqlite3"
     product = create_app(f"sqlite:///{path}", config={"SECRET_KEY": "secret"})
     with product.app_context():
-        db.create_all()
-        seed()
+        fill()
     yield product
     with product.app_context():
         db.session.remove()
