@@ -3,8 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,12 @@ import sqlalchemy as sa
 from .directory import Directory
 
 PER_PAGE = 50
+
+BATCH = 1000
+"""So many events are read at a time where all of them are."""
+
+CHUNK = 64 * 1024
+"""CSV is handed on in pieces of about so many characters."""
 
 MEANT = 100
 """So many users, and so many people, may be meant by part of a name."""
@@ -169,30 +175,30 @@ class History:
         found = list(self._execute(known.limit(1)).scalars())
         return found or self.directory.keys_like(text, MEANT + 1)
 
-    def csv(self, query: HistoryQuery, limit: int = 100_000) -> Iterator[str]:
-        """Yield a query's events as lines of CSV (RFC 4180), oldest first, safe to open."""
-        number = self.tables.event.c.seq
-        statement = self._matching(query).order_by(number).limit(limit)
-        yield _line(["No", "When", "Who", "Did", "To", "Outcome", "Changes", "Reason", "From"])
-        with self._execute(statement.execution_options(yield_per=500)) as rows:
-            for row in rows:
-                event = _event(row)
-                changes = "; ".join(
-                    f"{k}: {was} > {now}" for k, (was, now) in event.changes.items()
-                )
-                yield _line(
-                    [
-                        str(event.seq),
-                        event.at.isoformat(timespec="seconds"),
-                        event.actor_name or event.actor or "system",
-                        event.action,
-                        event.user_name or ("" if event.user_key is None else str(event.user_key)),
-                        event.outcome,
-                        changes,
-                        event.reason,
-                        event.address,
-                    ]
-                )
+    def matches(self, query: HistoryQuery) -> int:
+        """Count the events that the filters let through. One statement."""
+        found = self._matching(query).order_by(None).subquery()
+        count: int = self._execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
+        return count
+
+    def csv(self, query: HistoryQuery) -> Iterator[str]:
+        """Yield a query's events as CSV (RFC 4180), oldest first, safe to open.
+
+        They are read in batches, each in a transaction of its own, however many there are.
+        """
+        heads = ["No", "When", "Who", "Did", "To", "Outcome", "Changes", "Reason", "From"]
+        yield from csv_chunks([heads])
+        yield from csv_chunks(map(_cells, self._oldest_first(query)))
+
+    def _oldest_first(self, query: HistoryQuery) -> Iterator[Event]:
+        last = 0
+        while True:
+            page = self.page(replace(query, before=None, after=last, per_page=BATCH))
+            self.directory.session.rollback()
+            yield from reversed(page.events)
+            if page.newer is None:
+                return
+            last = page.newer
 
     def _all(self) -> sa.Select[Any]:
         event, private = self.tables.event, self.tables.event_private
@@ -241,6 +247,21 @@ class History:
             )
 
 
+def _cells(event: Event) -> list[str]:
+    changes = "; ".join(f"{name}: {was} > {now}" for name, (was, now) in event.changes.items())
+    return [
+        str(event.seq),
+        event.at.isoformat(timespec="seconds"),
+        event.actor_name or event.actor or "system",
+        event.action,
+        event.user_name or ("" if event.user_key is None else str(event.user_key)),
+        event.outcome,
+        changes,
+        event.reason,
+        event.address,
+    ]
+
+
 def people_meant(text: str, people: Mapping[str, str]) -> list[str]:
     """Return the ids of the people that a text means: of the one, or by part of a name."""
     by_name = [key for key, name in people.items() if text.casefold() in name.casefold()]
@@ -270,13 +291,23 @@ _BLANK = " \u00a0\u1680\u202f\u205f\u2060\u3000\ufeff" + "".join(map(chr, range(
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 
 
-def _line(cells: list[str]) -> str:
+def csv_chunks(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield rows as CSV (RFC 4180) that no spreadsheet runs anything of, many at a time."""
     text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(map(safe_cell, cells))
-    return text.getvalue()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow(map(safe_cell, row))
+        if text.tell() > CHUNK:
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+    if text.tell():
+        yield text.getvalue()
 
 
 def safe_cell(text: str) -> str:
     """Return a text that no spreadsheet runs as a formula."""
+    if text.isalnum():
+        return text
     kept = "".join(c for c in text if c >= " " or c in "\t\r\n")
     return f"'{kept}" if kept.lstrip(_BLANK).startswith(_FORMULA) else kept
