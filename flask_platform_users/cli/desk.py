@@ -175,7 +175,8 @@ def _by_login(extension: "PlatformUsers", login: str) -> Any:
     if load is None:
         return None
     try:
-        person = load(login)
+        with current_app.test_request_context():  # loaders may count on a request: Flask-Security's
+            person = load(login)
     except DBAPIError as error:
         extension.db.session.rollback()
         if not isinstance(error, DataError):

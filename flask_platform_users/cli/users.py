@@ -75,7 +75,6 @@ def show(desk: Desk, user: str, json: bool) -> None:
     """Show USER, named by key, or by exactly their username or email address."""
     found = desk.user_seen(user)
     directory = desk.directory.among(found.population)
-    mapping = directory.mapping
     usage, notes = directory.usage(found), directory.notes(found)
     standing = _standing(directory, found)
     if json:
