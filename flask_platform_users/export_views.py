@@ -37,7 +37,8 @@ class ExportViews:
         self.door.require(EXPORT)
         directory = self.door.directory()
         wanted, history = history_wanted(), History(directory)
-        query = history_query(history, wanted, history.people() if "actor" in wanted else {})
+        people = history.people() if "actor" in wanted else {}
+        query = history.as_it_stands(history_query(history, wanted, people))
         filters = [f"{name}: {request.args[name].strip()}" for name in wanted]
         self._record(HISTORY, history.matches(query), filters)
         return _streamed(directory, "history.csv", lambda read: History(read).csv(query))

@@ -69,7 +69,7 @@ class HistoryQuery:
         since: from this moment on.
         until: before this moment.
         before: only events with a smaller number: the page after.
-        after: only events with a larger number: the page before.
+        after: only events with a larger number, and those next to it: the page before.
     """
 
     user: str | None = None
@@ -106,12 +106,7 @@ class History:
         number = self.tables.event.c.seq
         statement = self._matching(query)
         backward = query.after is not None
-        if query.after is not None:
-            statement = statement.where(number > query.after).order_by(number.asc())
-        else:
-            if query.before is not None:
-                statement = statement.where(number < query.before)
-            statement = statement.order_by(number.desc())
+        statement = statement.order_by(number.asc() if backward else number.desc())
         rows = self._execute(statement.limit(query.per_page + 1)).all()
         more = len(rows) > query.per_page
         events = [_event(row) for row in rows[: query.per_page]]
@@ -175,6 +170,12 @@ class History:
         found = list(self._execute(known.limit(1)).scalars())
         return found or self.directory.keys_like(text, MEANT + 1)
 
+    def as_it_stands(self, query: HistoryQuery) -> HistoryQuery:
+        """Return a query that what is recorded from now on does not change. One statement."""
+        head = self.tables.head
+        last = self._execute(sa.select(head.c.seq).where(self._platform(head))).scalar()
+        return replace(query, before=(last or 0) + 1)
+
     def matches(self, query: HistoryQuery) -> int:
         """Count the events that the filters let through. One statement."""
         found = self._matching(query).order_by(None).subquery()
@@ -193,7 +194,7 @@ class History:
     def _oldest_first(self, query: HistoryQuery) -> Iterator[Event]:
         last = 0
         while True:
-            page = self.page(replace(query, before=None, after=last, per_page=BATCH))
+            page = self.page(replace(query, after=last, per_page=BATCH))
             self.directory.session.rollback()
             yield from reversed(page.events)
             if page.newer is None:
@@ -238,6 +239,10 @@ class History:
             statement = statement.where(event.at >= query.since)
         if query.until is not None:
             statement = statement.where(event.at < query.until)
+        if query.before is not None:
+            statement = statement.where(event.seq < query.before)
+        if query.after is not None:
+            statement = statement.where(event.seq > query.after)
         return statement
 
     def _execute(self, statement: sa.Select[Any]) -> Any:

@@ -26,7 +26,8 @@ class Policy(ABC):
 
         Args:
             actor: the signed-in person, for whom ``platform_of`` gave a platform.
-            action: the action's name; ``"view"`` is opening the list and a user's details, and
+            action: the action's name; ``"view"`` is opening the list and a user's details,
+                ``"export"`` taking the list or the history along as a file, and
                 ``"allow_changes"`` changing something while seeing the product as a user.
             user: the host's model instance, or None when the question is a general one.
 

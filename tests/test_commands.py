@@ -277,7 +277,7 @@ def test_actions_of_the_product_are_run_like_ours(
         done = "greeted {user}"
 
         def perform(self, unit: Any) -> bool:
-            return unit.user.status != "inactive"
+            return bool(unit.user.status != "inactive")
 
     extension = terminal.world.extension
     monkeypatch.setattr(extension, "actions", (*extension.actions, Greet()))
@@ -307,7 +307,6 @@ def test_the_history_is_told_and_handed_out(terminal: Terminal) -> None:
         '"Did"',
         '"block"',
         '"unblock"',
-        '"export_history"',
     ]
     event = terminal.events()[0]
     assert (event.action, event.address) == ("export_history", "command line")

@@ -104,8 +104,9 @@ def _noted(extension: "PlatformUsers", file: TextIO) -> dict[Any, tuple[int, str
 def export(desk: Desk, file: TextIO) -> None:
     """Write the history of the platform to FILE, as CSV. The history notes that it was done."""
     desk.require(EXPORT)
-    query = HistoryQuery()
-    rows = History(desk.directory).matches(query)
+    history = History(desk.directory)
+    query = history.as_it_stands(HistoryQuery())
+    rows = history.matches(query)
     record_export(desk.pipeline, HISTORY, rows=rows, filters=(), address=ADDRESS)
     with apart(desk.directory) as directory:
         for text in History(directory).csv(query):
