@@ -56,18 +56,8 @@ def perform(
     """
     action = _action(desk, name)
     key = str(desk.user(user, action.among).key)
-    order = Order(action=action, key=key, address=ADDRESS)
-    try:
-        opened = desk.pipeline.prompt(action, key)
-        filled, types_name = _filled_in(action, opened, fields)
-        prompt = desk.pipeline.prompt(action, key, filled, sent=True)
-    except RefusedError as error:
-        if not dry_run:
-            desk.pipeline.refuse(order, error.sentence)
-        raise
-    if not prompt.valid:
-        raise NotDone(_faults(prompt.form))
-    asks = types_name or action.dangerous or action.shows_first
+    prompt, filled, typed = _asked(desk, action, key, fields, refuse=not dry_run)
+    asks = typed is not None or action.dangerous or action.shows_first
     if asks or dry_run or prompt.impact:
         say(desk.words(prompt.question), err=json)
     for line in prompt.impact:
@@ -77,8 +67,8 @@ def perform(
             say_json(_told(action, prompt, "dry_run", None, None))
         return
     desk.extension.db.session.rollback()  # nothing is held while somebody thinks
-    if types_name and not yes:
-        filled["confirm"] = click.prompt(plain(opened.form.confirm.label.text), err=json)
+    if typed is not None and not yes:
+        filled["confirm"] = click.prompt(typed, err=json)
     elif asks and not yes:
         click.confirm(f"{action.label}?", abort=True, err=json)
     try:
@@ -123,22 +113,46 @@ def _action(desk: Desk, name: str) -> Action:
     return action
 
 
-def _filled_in(
-    action: Action, opened: Prompt, fields: Mapping[str, str]
-) -> tuple[MultiDict[str, str], bool]:
-    """Return the form as a browser would send it, and whether a name is still to be typed."""
-    form: Any = opened.form if opened.form is not None else {}
+def _asked(
+    desk: Desk, action: Action, key: str, fields: Mapping[str, str], *, refuse: bool
+) -> tuple[Prompt, MultiDict[str, str], str | None]:
+    """Open the form and fill it in; record it if that is refused and ``refuse`` says so.
+
+    Returns:
+        what it means, the form as a browser would send it, and what to ask for where a name is
+        still to be typed.
+
+    Raises:
+        NotDone: it is not filled in right.
+    """
+    try:
+        opened = desk.pipeline.prompt(action, key)
+        form: Any = opened.form if opened.form is not None else {}
+        filled = _filled_in(action, form, fields)
+        typed = None
+        if isinstance(form, DeleteForm) and "confirm" not in fields:
+            typed = plain(form.confirm.label.text)
+            filled["confirm"] = form.expected
+        prompt = desk.pipeline.prompt(action, key, filled, sent=True)
+    except RefusedError as error:
+        if refuse:
+            order = Order(action=action, key=key, address=ADDRESS)
+            desk.pipeline.refuse(order, error.sentence)
+        raise
+    if not prompt.valid:
+        raise NotDone(_faults(prompt.form))
+    return prompt, filled, typed
+
+
+def _filled_in(action: Action, form: Any, fields: Mapping[str, str]) -> MultiDict[str, str]:
+    """Return a form as a browser would send it, with some fields typed anew."""
     for name in fields:
         if name not in form:
             known = ", ".join(field.name for field in form) or "none"
             raise click.UsageError(f"“{action.label}” has no field “{name}”; it has {known}.")
-    filled = MultiDict(
-        {f.name: text for f in form if (text := _text(f)) is not None} | dict(fields)
-    )
-    types_name = isinstance(form, DeleteForm) and "confirm" not in fields
-    if types_name:
-        filled["confirm"] = form.expected
-    return filled, types_name
+    untouched = {field.name: _text(field) for field in form}
+    kept = {name: text for name, text in untouched.items() if text is not None}
+    return MultiDict(kept | dict(fields))
 
 
 def _text(field: Any) -> str | None:
