@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from .directory import Directory, ListQuery
 from .door import Door, asked
 from .export import EXPORT, HISTORY, USERS, apart, csv_of_users, record_export
-from .formatting import STATUS_LABELS
+from .formatting import FILTER_LABELS
 from .history import History, HistoryQuery, people_meant
 from .listing import list_schema, order_of, query_of
 from .schemas import HistorySchema
@@ -52,7 +52,7 @@ def filters_in_words(query: ListQuery) -> list[str]:
     """Return what narrows a list, for the history."""
     named = {
         "search": query.search,
-        "status": STATUS_LABELS[query.status] if query.status else "",
+        "status": FILTER_LABELS[query.status] if query.status else "",
         "role": query.role,
         "channel": query.channel,
     }

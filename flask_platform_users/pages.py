@@ -13,7 +13,7 @@ from .billing import Subscription
 from .binding import Sort
 from .directory import MATCHES, ListQuery
 from .export import HISTORY, USERS
-from .formatting import STATUS_LABELS, number
+from .formatting import FILTER_LABELS, STATUS_LABELS, number
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
 from .impersonation import Receipt, Visit
@@ -181,9 +181,8 @@ class ListPage:
 
     @property
     def status_words(self) -> dict[str, str]:
-        """The statuses to filter by; as on its card, ``inactive`` includes the blocked."""
-        words = {status: STATUS_LABELS[status] for status in self.statuses}
-        return words | {"inactive": "Inactive or blocked"}
+        """The statuses to filter by."""
+        return {status: FILTER_LABELS[status] for status in self.statuses}
 
     @property
     def deleted(self) -> bool:
