@@ -4,11 +4,13 @@ import functools
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import HTTPException
 
@@ -18,8 +20,11 @@ from .audit import Keys
 from .directory import Directory, ListQuery
 from .door import ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
+from .export import EXPORT
+from .export_views import ExportViews, history_query, history_wanted
 from .grants import GrantQuery, Grants
-from .history import MEANT, History, HistoryQuery, people_meant
+from .history import MEANT, History, HistoryQuery
+from .listing import order_of, query_of
 from .many_views import ManyViews
 from .overlay_views import OverlayViews
 from .pages import (
@@ -34,7 +39,7 @@ from .pages import (
 )
 from .paging import Cursors
 from .results import Page, UserDetails
-from .schemas import GrantedSchema, HistorySchema
+from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
 from .standing import entitlements, standing_of, used_by
@@ -97,7 +102,9 @@ def build_blueprint(
         "/impersonations/allow", "allow_changes", pages.not_impersonating, methods=["POST"]
     )
     blueprint.add_url_rule("/history", "show_history", pages.show_history)
-    blueprint.add_url_rule("/history.csv", "export_history", pages.export_history)
+    exports = ExportViews(door)
+    blueprint.add_url_rule("/users.csv", "export_users", exports.users, methods=["POST"])
+    blueprint.add_url_rule("/history.csv", "export_history", exports.history, methods=["POST"])
     return blueprint
 
 
@@ -113,12 +120,7 @@ class PageViews:
         statuses, wanted = self.door.statuses(), self.door.list_arguments()
         summary = directory.summary()
         sorts = directory.sorts(summary.total)
-        sort = sorts.get(wanted["sort"] or "") or next(iter(sorts.values()))
-        descending = (
-            wanted["direction"] == "desc"
-            if wanted["direction"] and wanted["sort"] == sort.name
-            else sort.descending
-        )
+        sort, descending = order_of(wanted, sorts)
         filters = {
             name: wanted[name] for name in ("q", "status", "role", "channel") if wanted[name]
         }
@@ -128,15 +130,7 @@ class PageViews:
             cursor = cursors.load(wanted["cursor"]) if wanted["cursor"] else None
         except CursorError:
             abort(400, "This link to a page of the list is not valid, or not any more.")
-        query = ListQuery(
-            search=wanted["q"],
-            status=wanted["status"],
-            role=wanted["role"],
-            channel=wanted["channel"],
-            descending=descending,
-            per_page=int(wanted["per_page"]),
-            cursor=cursor,
-        )
+        query = replace(query_of(wanted, descending=descending), cursor=cursor)
         roles = directory.roles(summary.total)
         page = directory.page(query, sort)
         allowed = self.door.allowed_actions()
@@ -162,6 +156,7 @@ class PageViews:
                 actions={user.key: self.door.offered(user, allowed) for user in page.users},
                 matches=_matches(directory, query, page, summary.total),
                 message=self._message(History(directory)),
+                csrf=generate_csrf() if self.door.allowed(EXPORT) else None,
                 previous=None if page.previous is None else cursors.dump(page.previous),
                 next=None if page.next is None else cursors.dump(page.next),
             ),
@@ -262,9 +257,9 @@ class PageViews:
 
     def show_history(self) -> ResponseReturnValue:
         """Show what was done on the platform."""
-        wanted, history = self._history_wanted(), History(self.door.directory())
+        wanted, history = history_wanted(), History(self.door.directory())
         people = history.people()
-        query = _history_query(history, wanted, people)
+        query = history_query(history, wanted, people)
         return self.door.render(
             "history.html",
             view=EventsPage(
@@ -272,18 +267,10 @@ class PageViews:
                 arguments=_arguments(wanted, without={"before", "after"}),
                 actions=self.door.actions,
                 people=list(dict.fromkeys(people.values())),
+                csrf=generate_csrf() if self.door.allowed(EXPORT) else None,
                 too_many=query.users is not None and len(query.users) > MEANT,
             ),
         )
-
-    def export_history(self) -> ResponseReturnValue:
-        """Send the history as CSV."""
-        wanted, history = self._history_wanted(), History(self.door.directory())
-        query = _history_query(history, wanted, history.people() if "actor" in wanted else {})
-        lines = "".join(history.csv(query))
-        response = Response(lines, mimetype="text/csv")
-        response.headers["Content-Disposition"] = "attachment; filename=history.csv"
-        return response
 
     def _message(self, history: History, user: UserDetails | None = None) -> Message | None:
         """Return what to say of the action that led here, and whether it can be taken back."""
@@ -298,21 +285,6 @@ class PageViews:
         said = sentence(event, self.door.actions)
         allowed = event.action in self.door.actions and self.door.allowed(event.action)
         return Message(said, event.seq if allowed and history.can_be_undone(event) else None)
-
-    def _history_wanted(self) -> dict[str, Any]:
-        return asked(HistorySchema(zone=g.platform_users_zone))
-
-
-def _history_query(
-    history: History, wanted: dict[str, Any], people: Mapping[str, str]
-) -> HistoryQuery:
-    """Return what is asked for, with the users and the people that were meant by a text."""
-    rest = {name: value for name, value in wanted.items() if name not in {"user", "actor"}}
-    return HistoryQuery(
-        users=history.users_meant(wanted["user"]) if "user" in wanted else None,
-        actors=people_meant(wanted["actor"], people) if "actor" in wanted else None,
-        **rest,
-    )
 
 
 def _arguments(wanted: Mapping[str, Any], *, without: set[str]) -> dict[str, str]:
