@@ -92,7 +92,9 @@ class Impersonate(Action):
         if getattr(user.record, "is_active", True) is False:
             return f"{user.name} cannot sign in to the product."
         if self._sees_more(unit):
-            return f"{user.name} belongs to more than this platform, and the rest would be seen too."
+            return (
+                f"{user.name} belongs to more than this platform, and the rest would be seen too."
+            )
         return unit.policy.declines_impersonation(unit.actor, user.record)
 
     def _sees_more(self, unit: Unit) -> bool:
