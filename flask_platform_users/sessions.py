@@ -409,7 +409,8 @@ def _wrapped(kind: type[Any], callback: Callable[..., Any]) -> Any:
 
 def _is_static() -> bool:
     endpoint = request.endpoint or ""
-    return endpoint == "static" or endpoint.endswith(".static")
+    named = endpoint == "static" or endpoint.endswith(".static")
+    return named and request.method in SAFE
 
 
 def _is_asset(response: Response) -> bool:

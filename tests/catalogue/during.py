@@ -231,6 +231,7 @@ def whoever_only_looks_changes_nothing_by_any_method(stage: Stage) -> None:
                 headers={"X-CSRFToken": token, **more},
             )
             assert answer.status_code == 403
+    assert stage.post(browser, "static").status_code == 403
     assert stage.product.acted == []
 
 

@@ -174,6 +174,8 @@ def add_changing(pages: Blueprint, product: Product, find: Callable[[int], Any])
 
     methods = ["POST", "PUT", "PATCH", "DELETE"]
     pages.add_url_rule("/note", "note", login_required(act), methods=methods)
+    # Called like the files of a blueprint, and none of them.
+    pages.add_url_rule("/static", "static", login_required(act), methods=methods)
     both = ["GET", "POST"]
     for name in ("secrets", "invitations"):
         view = PlatformUsers.forbid_while_impersonating(act)
