@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, redirect, render_template_string, request
+from flask import Flask, Request, redirect, render_template_string, request
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
@@ -227,11 +227,12 @@ def create_app(url: str, *_: str) -> Flask:
     login_manager.user_loader(
         lambda token: db.session.execute(select(Member).filter_by(token=token)).scalar()
     )
-    login_manager.request_loader(
-        lambda asked: db.session.execute(
-            select(Member).filter_by(token=asked.headers.get("X-Token"))
-        ).scalar()
-    )
+    @login_manager.request_loader  # type: ignore[untyped-decorator]
+    def by_header(asked: Request) -> Member | None:
+        token = asked.headers.get("X-Token")
+        if token is None:
+            return None
+        return db.session.execute(select(Member).filter_by(token=token)).scalar()
 
     @app.route("/login", methods=["GET", "POST"])
     def login() -> ResponseReturnValue:
