@@ -227,6 +227,7 @@ def create_app(url: str, *_: str) -> Flask:
     login_manager.user_loader(
         lambda token: db.session.execute(select(Member).filter_by(token=token)).scalar()
     )
+
     @login_manager.request_loader  # type: ignore[untyped-decorator]
     def by_header(asked: Request) -> Member | None:
         token = asked.headers.get("X-Token")
