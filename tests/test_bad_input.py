@@ -5,7 +5,6 @@ import io
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from flask_platform_users.door import LARGEST_FORM
@@ -87,19 +86,9 @@ def test_no_cell_of_the_csv_is_a_formula(office: Office) -> None:
     verify(office)
 
 
-def columns_of(world: World, key: Any) -> dict[str, Any]:
-    """Return the whole row of a user."""
-    mapping = world.extension.mapping
-    table: Any = mapping.key.class_.__table__
-    with world.app.app_context():
-        statement = sa.select(table).where(table.c[mapping.key.key] == key)
-        row = world.host.db.session.execute(statement, bind_arguments=mapping.bind).one()
-        return dict(row._mapping)
-
-
 def test_nothing_but_the_fields_of_a_form_is_taken_from_it(office: Office) -> None:
     world, elsewhere = office.world, office.world.platform("Globex")
-    before = columns_of(world, office.user)
+    before = world.columns_of(office.user)
     extra = dict.fromkeys([*before, "password", "is_admin", "version", "record"], "1")
     extra |= dict.fromkeys(["platform", "platform_id", "platform_key", "user_key"], str(elsewhere))
     answer = office.client.post(
@@ -108,7 +97,7 @@ def test_nothing_but_the_fields_of_a_form_is_taken_from_it(office: Office) -> No
         headers={"X-Platform": str(elsewhere), "X-Tenant-Id": str(elsewhere)},
     )
     assert answer.status_code == 303
-    assert columns_of(world, office.user) == before
+    assert world.columns_of(office.user) == before
     assert office.told() == [("add_note", "done")]
     with world.directory(elsewhere) as directory:
         assert History(directory).page(HistoryQuery()).events == []

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, redirect, render_template_string, request
+from flask import Flask, Request, redirect, render_template_string, request
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
@@ -33,6 +33,7 @@ from flask_platform_users import (
 )
 
 from .interface import ADD_ONS, OWNER, PLANS, Abilities, Login, Person
+from .pages import IMPERSONATION, add_pages
 
 NAME = "e-token"
 CAN = Abilities(
@@ -177,9 +178,8 @@ def mount(app: Flask) -> None:
         def platform_of(self, actor: Member) -> int | None:
             return actor.site_id if actor.level >= 100 else None
 
-    def channel(kind: str, label: str) -> Count:
-        where = Channel.kind == kind
-        return Count(kind, Channel.member_id, where=where, platform=Channel.site_id, label=label)
+    def channel(kind: str) -> Count:
+        return Count(kind, Channel.member_id, where=Channel.kind == kind, platform=Channel.site_id)
 
     def write(member: Member, status: str) -> None:
         member.disabled_at = datetime.now() if status == "inactive" else None  # noqa: DTZ005
@@ -205,10 +205,11 @@ def mount(app: Flask) -> None:
             last_login=Member.login_at,
             created=Member.made_at,
         ),
-        channels=[channel(kind, kind.title()) for kind in CAN.channels],
+        channels=[channel(kind) for kind in CAN.channels],
         usage=[Count(kind, Item.member_id, where=Item.kind == kind) for kind in CAN.usage],
         billing=billing(),
         policy=Owners(),
+        impersonation=IMPERSONATION,
     ).init_app(app, url_prefix="/site/members")
 
 
@@ -227,6 +228,13 @@ def create_app(url: str, *_: str) -> Flask:
         lambda token: db.session.execute(select(Member).filter_by(token=token)).scalar()
     )
 
+    @login_manager.request_loader  # type: ignore[untyped-decorator]
+    def by_header(asked: Request) -> Member | None:
+        token = asked.headers.get("X-Token")
+        if token is None:
+            return None
+        return db.session.execute(select(Member).filter_by(token=token)).scalar()
+
     @app.route("/login", methods=["GET", "POST"])
     def login() -> ResponseReturnValue:
         if request.method == "GET":
@@ -241,6 +249,7 @@ def create_app(url: str, *_: str) -> Flask:
         return f"Hello {current_user.username}"
 
     mount(app)
+    add_pages(app, lambda key: db.session.get(Member, key))
     return app
 
 
