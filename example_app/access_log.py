@@ -14,7 +14,7 @@ def write(response: Response) -> Response:
     if request.endpoint == "static":
         return response
     who = f"user {session['_user_id']}" if "_user_id" in session else "nobody"
-    seen_as = platform_users.seen_as
+    seen_as = platform_users.impersonation
     if seen_as is not None:
         who += f" seen as user {seen_as.user_key}"
     log.info("%s %s %s %s", request.method, request.path, response.status_code, who)

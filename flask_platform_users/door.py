@@ -62,7 +62,7 @@ class Door:
             extension.mapping,
             extension.db.session,
             extension.chain,
-            extension.impersonation if on else None,
+            extension.impersonating if on else None,
         )
         self.settings = settings
         self.versions = {

@@ -104,7 +104,7 @@ class PlatformUsers:
         self.actions = tuple(actions)
         self.shut_out = shut_out
         self.on_sessions_revoked = on_sessions_revoked
-        self.impersonation = impersonation
+        self.impersonating = impersonation
         self.runner: Runner = ThreadRunner() if runner is None else runner
         if isinstance(impersonation, Impersonation):
             self.actions += (
@@ -146,9 +146,9 @@ class PlatformUsers:
             ),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
-                self.users, self.shut_out, self.on_sessions_revoked, self.impersonation
+                self.users, self.shut_out, self.on_sessions_revoked, self.impersonating
             ),
-            *app_faults(app, self.name, self.impersonation is not None),
+            *app_faults(app, self.name, self.impersonating is not None),
         ]
         if not url_prefix.startswith("/"):
             faults.append(
@@ -216,11 +216,11 @@ class PlatformUsers:
         return None if person is None else self.may_sign_in(person)
 
     @property
-    def seen_as(self) -> Receipt | None:
+    def impersonation(self) -> Receipt | None:
         """Tell, in a request, that the product is seen as somebody else: by whom, whom and why.
 
         None otherwise. ``current_user`` is the one who is seen; who really acts is
-        ``seen_as.actor_name``.
+        ``impersonation.actor_name``.
         """
         sessions = sessions_of(current_app) if has_request_context() else None
         overlay = None if sessions is None else sessions.overlay
@@ -340,7 +340,11 @@ class PlatformUsers:
         faults = list(entry_faults(platform, action, reason, changes))
         if faults:
             raise ValueError("\n".join(faults))
-        chain, directory, seen_as = self.chain(platform), self.directory(platform), self.seen_as
+        chain, directory, seen_as = (
+            self.chain(platform),
+            self.directory(platform),
+            self.impersonation,
+        )
         chain.lock()
         self.db.session.flush()
         by, by_name = None, ""

@@ -62,7 +62,7 @@ class OverlayViews:
 
     def enter(self, secret: str) -> Response:
         """Make the browser's session show it, and go to where the host wants it to begin."""
-        config = self.door.extension.impersonation
+        config = self.door.extension.impersonating
         assert config is not None  # noqa: S101  (there is no such action without it)
         try:
             landing = url_for(config.landing)
@@ -104,7 +104,7 @@ class OverlayViews:
         return Markup(self._render("_banner.html", overlay, **self._context(overlay)))  # noqa: S704
 
     def _is_forbidden(self) -> bool:
-        config = self.door.extension.impersonation
+        config = self.door.extension.impersonating
         view = current_app.view_functions.get(request.endpoint or "")
         return getattr(view, FORBIDDEN, False) or (
             config is not None and config.forbids(request.endpoint)
@@ -249,7 +249,7 @@ class OverlayViews:
         return found.render(**self.door.standalone_context(zone), **context)
 
     def _landing(self) -> str:
-        config = self.door.extension.impersonation
+        config = self.door.extension.impersonating
         return url_for(config.landing) if config is not None else "/"
 
     def _seal(self) -> URLSafeSerializer:

@@ -383,7 +383,7 @@ def sessions_of(app: Flask) -> Sessions | None:
 
 def rotate(door: "Door", *, fresh: bool = False) -> None:
     """Empty the session but for who is signed in: nothing crosses the beginning or the end."""
-    config = door.extension.impersonation
+    config = door.extension.impersonating
     kept = {
         key: session[key]
         for key in (

@@ -274,7 +274,6 @@ def the_page_itself_is_not_there(stage: Stage) -> None:
         world.url(),
         world.user_url(stage.other),
         world.url("show_history"),
-        world.url("export_history"),
         stage.url(stage.other, "block"),
         world.url("show_impersonation", seq=1),
     ):

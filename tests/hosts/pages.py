@@ -108,7 +108,7 @@ def add_reading(pages: Blueprint, product: Product) -> None:
     @pages.get("/who")
     def who() -> ResponseReturnValue:
         (extension,) = current_app.extensions["platform_users"].values()
-        seen_as = getattr(extension, "seen_as", None)
+        seen_as = getattr(extension, "impersonation", None)
         by = seen_as and seen_as.actor_name
         return jsonify(who=me(), fresh=login_fresh(), by=by)
 
