@@ -6,6 +6,8 @@ commit or with nothing changed at all.
 """
 
 import contextlib
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,6 +28,7 @@ from .errors import (
     InvalidError,
     NotFoundError,
     RefusedError,
+    ReusedError,
     StaleError,
 )
 from .formatting import STATUS_LABELS, stamp
@@ -55,7 +58,7 @@ class Order:
         data: the form as it was sent.
         seen: what the person saw of the user when the form was opened; None leaves that unchecked,
             for programs that looked at nothing.
-        request_id: the same for a request that is sent twice.
+        request_id: the same for a request that is sent twice; see ``request_id``.
         address: where the request came from.
     """
 
@@ -183,13 +186,14 @@ class Pipeline:
             NotFoundError: no such user on this platform.
             ForbiddenError: this person may not do this to that user.
             StaleError: the user changed since the form was opened.
+            ReusedError: its id was sent before, with another request.
             InvalidError: the form was not filled in right.
             RefusedError: it cannot be done now.
             HookError: code of the host did what it must not.
         """
         try:
             result = retried(self.session, lambda: self._attempt(order))
-        except (NotFoundError, InvalidError, StaleError):
+        except (NotFoundError, InvalidError, ReusedError, StaleError):
             self.session.rollback()
             raise
         except RefusedError as error:
@@ -214,6 +218,8 @@ class Pipeline:
         action = order.action
         begin(self.chain)
         if order.request_id and (earlier := self.chain.find(order.request_id)):
+            if earlier.request_id != order.request_id:
+                raise ReusedError("This request's id was sent before, with another request.")
             found = self._present_or_deleted(order.key)
             self.session.rollback()
             return Result(
@@ -227,7 +233,8 @@ class Pipeline:
                 " ".join(_differences(seen, before))
                 if seen
                 else "What was sent does not say what you saw of this user. Look at the form as it "
-                "is now, and send it again."
+                "is now, and send it again.",
+                _changes(seen, before),
             )
         valid = self._fill_in(action, unit, order.data)
         for line in self._impact(action, unit):
@@ -418,6 +425,12 @@ class Pipeline:
             tell(revoked, unit.user)
         tell(order.action.committed, unit)
         tell(partial(action_done.send, order.action, unit=unit))
+
+
+def request_id(nonce: str, actor_id: str | None, asked: Any) -> str:
+    """Return the id of a request: what the person calls it, and a digest of what it asks for."""
+    halves = ([nonce, actor_id], asked)
+    return "".join(hashlib.sha256(json.dumps(h).encode()).hexdigest()[:32] for h in halves)
 
 
 def facts(user: UserDetails) -> dict[str, str]:
