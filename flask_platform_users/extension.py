@@ -20,7 +20,14 @@ from .actions import (
 from .audit import Chain, Entry
 from .billing import Billing
 from .binding import Mapping
-from .checks import app_faults, argument_faults, deletion_faults, entry_faults, sign_in_faults
+from .checks import (
+    api_faults,
+    app_faults,
+    argument_faults,
+    deletion_faults,
+    entry_faults,
+    sign_in_faults,
+)
 from .cli import commands
 from .directory import Directory
 from .errors import ConfigurationError
@@ -66,6 +73,7 @@ class PlatformUsers:
             restored or signed out everywhere: take back tokens, remember-me ids and open
             connections, which the plugin does not know of.
         impersonation: lets staff see the product as a user does; None lets nobody.
+        api: True serves the JSON API below ``api/`` of the mount; it needs the extra ``api``.
         name: the name of the blueprint, and so of its endpoints and of the plugin's tables.
     """
 
@@ -85,6 +93,7 @@ class PlatformUsers:
         shut_out: Collection[str] = ("blocked", "inactive"),
         on_sessions_revoked: Callable[[UserDetails], None] | None = None,
         impersonation: Impersonation | None = None,
+        api: bool = False,
         name: str = "platform_users",
     ) -> None:
         self.db = db
@@ -106,6 +115,7 @@ class PlatformUsers:
         self.impact = impact
         self.grace = grace
         self.delete = delete
+        self.api = api
         self.name = name
         self._mapping: Mapping | None = None
 
@@ -140,6 +150,7 @@ class PlatformUsers:
                 self.users, self.shut_out, self.on_sessions_revoked, self.impersonation
             ),
             *app_faults(app, self.name),
+            *api_faults(self.api),
         ]
         if not url_prefix.startswith("/"):
             faults.append(

@@ -29,7 +29,7 @@ class Listing:
     summary: Summary
     filters: Mapping[str, str]
     query: ListQuery
-    sorts: Mapping[str, Sort]
+    sorts: dict[str, Sort]
     sort: Sort
     page: Page
     previous: str | None

@@ -82,6 +82,10 @@ def build_blueprint(
     )
     blueprint.add_url_rule("/history", "show_history", pages.show_history)
     blueprint.add_url_rule("/history.csv", "export_history", pages.export_history)
+    if extension.api:
+        from .api import build_api  # it needs the extra "api"
+
+        blueprint.register_blueprint(build_api(door, sessions))
     return blueprint
 
 
