@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from flask import abort, request
-from marshmallow import Schema, ValidationError
+from marshmallow import RAISE, Schema, ValidationError
 
 
 def body() -> dict[str, Any]:
@@ -35,7 +35,7 @@ def body() -> dict[str, Any]:
 
 
 def query(schema: Schema) -> dict[str, Any]:
-    """Return the query string as a schema reads it.
+    """Return the query string as a schema reads it. What is misspelled is not passed over.
 
     Raises:
         ValidationError: it is not as the schema wants it, or a name is given twice.
@@ -43,7 +43,7 @@ def query(schema: Schema) -> dict[str, Any]:
     twice = [name for name, values in request.args.lists() if len(values) > 1]
     if twice:
         raise ValidationError({name: ["Give it once."] for name in twice})
-    found: dict[str, Any] = schema.load(request.args.to_dict())
+    found: dict[str, Any] = schema.load(request.args.to_dict(), unknown=RAISE)
     return found
 
 

@@ -113,7 +113,7 @@ def _schema_field(field: wtforms.Field) -> fields.Field[Any]:
     if kind == "flag":
         return Flag(allow_none=True)
     if kind == "number":
-        return Number(allow_none=True, metadata={"type": ["number", "string", "null"]})
+        return Number(allow_none=True, metadata={"type": ["number", "string"]})
     limit = longest(field)
     checks: list[Any] = [_storable]
     if limit is not None:

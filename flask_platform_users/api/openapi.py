@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import current_app, g
 from marshmallow import Schema
 
@@ -51,14 +52,17 @@ _PROBLEMS = {
 
 def document(views: "ApiViews", url: str) -> dict[str, Any]:
     """Return the description of the API that is served below ``url``."""
+    plugin = MarshmallowPlugin()
     spec = APISpec(
         title="Platform users",
         version="1",
         openapi_version="3.1.0",
-        plugins=[MarshmallowPlugin()],
+        plugins=[plugin],
         info={"description": _ABOUT},
         servers=[{"url": url}],
     )
+    assert plugin.converter is not None  # noqa: S101  (the spec made it)
+    plugin.converter.add_parameter_attribute_function(_never_null)
     cookie = current_app.config["SESSION_COOKIE_NAME"]
     spec.components.security_scheme("session", {"type": "apiKey", "in": "cookie", "name": cookie})
     spec.components.security_scheme(
@@ -77,9 +81,10 @@ def document(views: "ApiViews", url: str) -> dict[str, Any]:
         spec.path(path, operations={"get": operation})
     spec.path("/users/{key}", operations={"get": _user(views)})
     for action in views.known().values():
+        spec.components.schema(_form_name(action), component=_form(plugin.converter, action))
         spec.path(
             f"/do/{action.name}/{{key}}",
-            operations={"get": _prompt(views, action), "post": _act(spec, views, action)},
+            operations={"get": _prompt(views, action), "post": _act(views, action)},
         )
     found: dict[str, Any] = spec.to_dict()
     return found
@@ -117,7 +122,7 @@ def _prompt(views: "ApiViews", action: "Action") -> dict[str, Any]:
     return operation
 
 
-def _act(spec: APISpec, views: "ApiViews", action: "Action") -> dict[str, Any]:
+def _act(views: "ApiViews", action: "Action") -> dict[str, Any]:
     parameters = [
         _KEY,
         _header("If-Match", "Do it only if the user is as they were with this ETag."),
@@ -127,21 +132,21 @@ def _act(spec: APISpec, views: "ApiViews", action: "Action") -> dict[str, Any]:
     operation = _operation(action.name, views.act, ResultSchema, parameters, problems)
     operation["summary"] = action.label
     operation["security"] = [{"session": [], "csrf": []}]
-    name = f"{action.name}_form"
-    spec.components.schema(name, component=_form(spec, action))
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    schema = {"$ref": f"#/components/schemas/{_form_name(action)}"}
+    content = {"application/json": {"schema": schema}}
     operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
-def _form(spec: APISpec, action: "Action") -> dict[str, Any]:
+def _form_name(action: "Action") -> str:
+    return f"{action.name}_form"
+
+
+def _form(converter: OpenAPIConverter, action: "Action") -> dict[str, Any]:
     """Describe what an action takes; which fields it requires is the form's to say."""
-    (plugin,) = spec.plugins
-    assert isinstance(plugin, MarshmallowPlugin)  # noqa: S101
-    assert plugin.converter is not None  # noqa: S101
     zone = g.platform_users_zone
     schema = schema_of(action, zone)
-    found: dict[str, Any] = plugin.converter.schema2jsonschema(schema)  # type: ignore[no-untyped-call]
+    found: dict[str, Any] = converter.schema2jsonschema(schema)  # type: ignore[no-untyped-call]
     required = [name for name, field in fields_of(action, zone).items() if is_required(field)]
     return found | {"additionalProperties": False} | ({"required": required} if required else {})
 
@@ -170,3 +175,14 @@ def _header(name: str, about: str) -> dict[str, Any]:
 
 def _query(schema: Schema) -> dict[str, Any]:
     return {"in": "query", "schema": schema}
+
+
+def _never_null(_: Any, __: Any, *, ret: dict[str, Any]) -> dict[str, Any]:
+    """Describe a parameter as it is in an address: left out, or a text."""
+    found = ret["schema"]
+    found["type"] = "string"
+    if "enum" in found:
+        found["enum"] = [value for value in found["enum"] if value is not None]
+    if found.get("default", "") is None:
+        del found["default"]
+    return {}

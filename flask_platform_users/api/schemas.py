@@ -1,9 +1,17 @@
 """What leaves the API, name by name, and what may be asked of it."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import (
+    Schema,
+    ValidationError,
+    fields,
+    pre_load,
+    validate,
+    validates_schema,
+)
 
 from ..audit import OUTCOMES
 from ..mapping import STATUSES
@@ -23,7 +31,15 @@ def _numbers() -> fields.Field[Any]:
     return fields.Dict(keys=fields.String(), values=fields.Integer())
 
 
-class SummarySchema(Schema):
+class Answer(Schema):
+    """Something that is answered: every name of it is always there."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:  # noqa: ARG002
+        """Describe it so."""
+        field_obj.required = True
+
+
+class SummarySchema(Answer):
     """The numbers of a platform. ``active + inactive + pending == total``."""
 
     total = fields.Integer()
@@ -34,7 +50,7 @@ class SummarySchema(Schema):
     channels = _numbers()
 
 
-class UserSchema(Schema):
+class UserSchema(Answer):
     """A user of the list. What the product does not keep is null."""
 
     key = _key("key")
@@ -57,7 +73,7 @@ class UserDetailsSchema(UserSchema):
     blocked_until = fields.DateTime(format="iso", allow_none=True)
 
 
-class UsersSchema(Schema):
+class UsersSchema(Answer):
     """A page of users."""
 
     users = fields.List(fields.Nested(UserSchema))
@@ -71,20 +87,20 @@ class UsersSchema(Schema):
     previous = fields.String(allow_none=True)
 
 
-class UsageSchema(Schema):
+class UsageSchema(Answer):
     """What a user has, beside channels."""
 
     usage = _numbers()
 
 
-class ChoiceSchema(Schema):
+class ChoiceSchema(Answer):
     """A value that a field takes."""
 
     value = fields.String()
     label = fields.String()
 
 
-class FieldSchema(Schema):
+class FieldSchema(Answer):
     """A field of an action's form."""
 
     name = fields.String()
@@ -96,7 +112,7 @@ class FieldSchema(Schema):
     help = fields.String()
 
 
-class ImpactSchema(Schema):
+class ImpactSchema(Answer):
     """What an action means for something of the user's."""
 
     what = fields.String()
@@ -105,7 +121,7 @@ class ImpactSchema(Schema):
     forbids = fields.Boolean()
 
 
-class ActionSchema(Schema):
+class ActionSchema(Answer):
     """An action that can be done to a user."""
 
     name = fields.String()
@@ -114,7 +130,7 @@ class ActionSchema(Schema):
     question = fields.String()
 
 
-class ActionsSchema(Schema):
+class ActionsSchema(Answer):
     """The actions that the person who asks may do to a user."""
 
     actions = fields.List(fields.Nested(ActionSchema))
@@ -127,14 +143,7 @@ class PromptSchema(ActionSchema):
     impact = fields.List(fields.Nested(ImpactSchema))
 
 
-class ChangeSchema(Schema):
-    """A value before and after."""
-
-    before = fields.String()
-    after = fields.String()
-
-
-class EventSchema(Schema):
+class EventSchema(Answer):
     """An entry of the history."""
 
     seq = fields.Integer()
@@ -165,7 +174,7 @@ class EventSchema(Schema):
     address = fields.String()
 
 
-class EventsSchema(Schema):
+class EventsSchema(Answer):
     """A page of the history, newest first."""
 
     events = fields.List(fields.Nested(EventSchema))
@@ -173,14 +182,14 @@ class EventsSchema(Schema):
     older = fields.Integer(allow_none=True, metadata={"description": "The `before` of that page."})
 
 
-class ResultSchema(Schema):
+class ResultSchema(Answer):
     """What became of an action."""
 
     outcome = fields.String(validate=validate.OneOf(("done", "unchanged")))
     event = fields.Nested(EventSchema, allow_none=True)
 
 
-class SeenSchema(Schema):
+class SeenSchema(Answer):
     """What the caller saw, and what is there now."""
 
     seen = fields.String()
@@ -204,13 +213,17 @@ class ProblemSchema(Schema):
     )
 
 
-class UsersQuery(ListSchema):
+class _Query(Schema):
+    """A query string, taken as it is: what is empty is not left out, blanks count."""
+
+    @pre_load
+    def tidy(self, data: Mapping[str, str], **_: Any) -> dict[str, str]:
+        """Bring texts into one Unicode form."""
+        return {name: unicodedata.normalize("NFC", value) for name, value in data.items()}
+
+
+class UsersQuery(_Query, ListSchema):
     """What the list may be asked for: as on the page, and nothing else."""
-
-    class Meta:
-        """A program is told what it has misspelled."""
-
-        unknown = RAISE
 
     @validates_schema
     def check_direction(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -219,10 +232,5 @@ class UsersQuery(ListSchema):
             raise ValidationError("Say by what to sort, too.", "direction")
 
 
-class HistoryQuerySchema(HistorySchema):
+class HistoryQuerySchema(_Query, HistorySchema):
     """What the history may be asked for: ``user`` and ``actor`` are keys here, never names."""
-
-    class Meta:
-        """A program is told what it has misspelled."""
-
-        unknown = RAISE

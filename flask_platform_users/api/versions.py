@@ -47,7 +47,7 @@ class Versions:
         """
         if "If-Match" not in request.headers or request.if_match.star_tag:
             return False, None
-        for tag in request.if_match.as_set():
+        for tag in filter(None, request.if_match.as_set()):
             try:
                 key, action, seen, _ = self._seal().loads(tag)
             except BadData:
