@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from flask_platform_users.api.views import METHODS
 from flask_platform_users.door import LARGEST_FORM
 from flask_platform_users.history import History, HistoryQuery
 
@@ -130,6 +131,11 @@ def statuses(office: Office, client: FlaskClient, key: Any) -> dict[tuple[str, s
         "show_user": {"key": str(key)},
         "act": {"name": "block", "key": str(key)},
         "show_impersonation": {"seq": "1"},
+        "api.user": {"key": str(key)},
+        "api.usage": {"key": str(key)},
+        "api.actions": {"key": str(key)},
+        "api.prompt": {"name": "block", "key": str(key)},
+        "api.act": {"name": "block", "key": str(key)},
         "static": {"filename": "platform_users.css"},
     }
     for endpoint in rules(world):
@@ -153,6 +159,16 @@ def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) ->
         "stop_impersonation": {"POST"},
         "allow_changes": {"POST"},
         "static": {"GET"},
+        "api.summary": {"GET"},
+        "api.users": {"GET"},
+        "api.user": {"GET"},
+        "api.usage": {"GET"},
+        "api.actions": {"GET"},
+        "api.prompt": {"GET"},
+        "api.act": {"POST"},
+        "api.history": {"GET"},
+        "api.openapi": {"GET"},
+        "api.nothing": set(METHODS),
     }, "say here, and below, who may open the new address"
     (foreign,) = world.add(world.person(world.platform("Globex")))
     nobody = statuses(office, world.client(), office.user)
@@ -162,7 +178,9 @@ def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) ->
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             asked = (endpoint, method)
             answers = nobody[asked], stranger[asked], owner[asked]
-            if method not in methods:
+            if endpoint.startswith("api."):
+                assert answers == api_answers(endpoint, method), asked
+            elif method not in methods:
                 assert set(answers) <= {405, 400}, asked  # 400: the host's own CSRFProtect
             elif endpoint == "static":
                 assert answers == (200, 200, 200)
@@ -174,7 +192,17 @@ def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) ->
                 missing = {"show_user", "act", "show_impersonation"}
                 inside = 404 if endpoint in missing else 200
                 assert answers == (302, 403, inside), asked
-    assert office.told() == [("block", "refused")]  # the owner's form without a token
+    # The owner's forms without a token: one of the page, and one for each method of the API.
+    assert office.told() == [("block", "refused")] * 2
+
+
+def api_answers(endpoint: str, method: str) -> tuple[int, int, int]:
+    """Return what nobody, a stranger and an owner of another platform get, all without a token."""
+    if method != "GET":
+        return 401, 403, 400
+    if endpoint in {"api.summary", "api.users", "api.history", "api.openapi"}:
+        return 401, 403, 200
+    return 401, 403, 404
 
 
 @pytest.mark.parametrize("chunked", [False, True])

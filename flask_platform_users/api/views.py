@@ -103,9 +103,9 @@ class ApiViews:
         try:
             found = listed(directory, wanted, mount=self.door.extension.name, secrets=secret_keys())
         except CursorError:
-            raise ValidationError("It is not of this list.", "cursor") from None
+            raise ValidationError({"cursor": ["It is not of this list."]}) from None
         if wanted["sort"] and wanted["sort"] != found.sort.name:
-            raise ValidationError("This platform is too large to be sorted by that.", "sort")
+            raise ValidationError({"sort": ["This platform is too large to be sorted by that."]})
         matches = found.matches
         return _answer(
             UsersSchema(),

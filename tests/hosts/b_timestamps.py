@@ -200,6 +200,7 @@ def mount(app: Flask) -> None:
 
     PlatformUsers(
         db,
+        api=True,
         users=Users(
             Account,
             platform=Account.brand_id,

@@ -188,6 +188,7 @@ def mount(app: Flask) -> None:
     word = Member.profile["state"].as_string()
     PlatformUsers(
         db,
+        api=True,
         users=Users(
             Member,
             platform=Member.site_id,
