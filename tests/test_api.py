@@ -35,9 +35,8 @@ def program(world: World) -> Program:
     return Program(Office(world))
 
 
-def on_one_host(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a test once: for what neither a schema nor a database has a part in."""
-    return pytest.mark.parametrize("used_world", ["e-token/sqlite"], indirect=True)(test)
+on_one_host = pytest.mark.parametrize("used_world", ["e-token/sqlite"], indirect=True)
+"""Run a test once: for what neither a schema nor a database has a part in."""
 
 
 # Reading
@@ -212,7 +211,8 @@ def test_what_the_form_says_is_told_by_field(program: Program) -> None:
     for value in (1, "yes", 1.0):
         pinned = program.do("add_note", key, {"text": "x", "pinned": value})
         assert problem(pinned, 422)["errors"] == {"pinned": ["Not a valid boolean."]}
-    for price in (True, [], {}):
+    prices: tuple[Any, ...] = (True, [], {})
+    for price in prices:
         found = problem(program.do("assign_plan", key, {"price": price}), 422)
         assert found["errors"]["price"] == ["Not a valid number."]
     assert program.office.told() == []
@@ -449,10 +449,11 @@ def test_no_get_writes(program: Program) -> None:
 @pytest.mark.parametrize("number", [0, 3])
 @on_one_host
 def test_a_database_that_fails_is_asked_again_later(program: Program, number: int) -> None:
-    for ask in (
+    asks: tuple[Callable[[], TestResponse], ...] = (
         lambda: program.get("users"),
         lambda: program.do("block", program.office.user, {"reason": "spam"}),
-    ):
+    )
+    for ask in asks:
         with failing(program.world, number):
             answer = ask()
         found = problem(answer, 503)

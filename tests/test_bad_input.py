@@ -192,8 +192,8 @@ def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) ->
                 missing = {"show_user", "act", "show_impersonation"}
                 inside = 404 if endpoint in missing else 200
                 assert answers == (302, 403, inside), asked
-    # The owner's forms without a token: one of the page, and one for each method of the API.
-    assert office.told() == [("block", "refused")] * 2
+    # The owner without a token: at the page, and at the address of two endpoints of the API.
+    assert office.told() == [("block", "refused")] * 3
 
 
 def api_answers(endpoint: str, method: str) -> tuple[int, int, int]:
