@@ -10,11 +10,13 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from .actions import Action
+from .actions import Action, Undo
 from .door import Door, secret_keys
 from .errors import HookError, InvalidError, NotFoundError, RefusedError, StaleError
+from .history import Event, History
+from .jobs import TOGETHER, Jobs
+from .orders import Order, Result
 from .pages import ActionPage
-from .pipeline import Order, Result
 from .sessions import Sessions
 
 
@@ -52,6 +54,50 @@ class ActionViews:
         except HookError as caught:
             return self._failed(caught, key)
         return self._ask(action, key, data, error)
+
+    def undo(self, seq: int) -> ResponseReturnValue:
+        """Take back what an entry of the history tells, if nothing has touched it since."""
+        event = History(self.door.directory()).event(seq) if seq < 2**63 else None
+        if event is None or event.outcome != "done":
+            abort(404, "There is no such entry on this platform.")
+        if event.action == "many":
+            return self._undo_job(event)
+        original = self.door.actions.get(event.action)
+        if original is None or event.user_key is None:
+            abort(409, "This cannot be taken back any more.")
+        key, action = str(event.user_key), Undo(original, seq=seq)
+        order = Order(action=action, key=key, address=request.remote_addr or "")
+        try:
+            result = self.door.pipeline().run(order)
+        except NotFoundError:
+            abort(404, "There is no such user on this platform.")
+        except RefusedError as refused:
+            return self._refused(refused, key)
+        except HookError as failed:
+            return self._failed(failed, key)
+        return self._done(result, key)
+
+    def _undo_job(self, event: Event) -> ResponseReturnValue:
+        """Take back a job: exactly those of its users whom nothing has touched since."""
+        pipeline, jobs = self.door.pipeline(), Jobs(self.door.directory())
+        done = jobs.ended_as(event.seq)
+        if done is None or not self.door.allowed(done.action):
+            abort(409, "This cannot be taken back any more.")
+        job = jobs.make(
+            owner_id=self.door.actor_login_id(),
+            actor=pipeline.actor_id,
+            actor_name=pipeline.actor_name,
+            address=request.remote_addr or "",
+        )
+        jobs.pick_done(job, done)
+        data = [("mode", "each"), ("undo", done.id)]
+        job = jobs.queue(jobs.aim(job, Undo(), data, done.chosen))
+        self.door.extension.db.session.commit()
+        if job.total <= TOGETHER:
+            self.door.extension.run_job(job.id)
+        else:
+            self.door.extension.start_job(job.id)
+        return redirect(url_for(".show_job", job_id=job.id), 303)
 
     def _ask(
         self, action: Action, key: str, data: Any, error: RefusedError | None

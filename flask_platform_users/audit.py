@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, scoped_session
 
 from .models import Tables
+from .transaction import insert_all
 
 DONE, REFUSED, FAILED = OUTCOMES = ("done", "refused", "failed")
 
@@ -131,54 +132,64 @@ class Chain:
 
     def append(self, entry: Entry, at: datetime) -> int:
         """Record an entry, and return its number. The platform has to be locked."""
+        return self.extend([entry], at)[0]
+
+    def extend(self, entries: Sequence[Entry], at: datetime) -> list[int]:
+        """Record entries in order, and return their numbers. The platform has to be locked."""
+        if not entries:
+            return []
         head = self.tables.head
         mine = head.c.platform_key == self.platform
-        seq, prev = self._execute(sa.select(head.c.seq, head.c.mac).where(mine)).one()
+        seq, mac = self._execute(sa.select(head.c.seq, head.c.mac).where(mine)).one()
         columns = self.tables.event_private.c
-        private = {
-            name: _fitting(getattr(entry, name), columns[name])
-            for name in ("actor_name", "user_name", "reason", "address")
-        }
-        private["salt"] = secrets.token_hex(16)
-        event = {
-            "platform_key": self.platform,
-            "seq": seq + 1,
-            "at": at.astimezone(UTC),
-            "actor": entry.actor,
-            "acting_as": entry.acting_as,
-            "user_key": entry.user_key,
-            "action": entry.action,
-            "outcome": entry.outcome,
-            "changes": canonical({k: list(v) for k, v in entry.changes.items()}),
-            "request_id": entry.request_id,
-            "private_digest": digest(private),
-            "key_id": self.keys.current,
-            "prev": prev,
-        }
-        event["mac"] = sign(event, self.keys.secrets[self.keys.current])
-        self._execute(sa.insert(self.tables.event).values(**event))
-        self._execute(
-            sa.insert(self.tables.event_private).values(
-                platform_key=self.platform, seq=seq + 1, **private
-            )
+        events, privates = [], []
+        for entry in entries:
+            seq += 1
+            private = {
+                name: _fitting(getattr(entry, name), columns[name])
+                for name in ("actor_name", "user_name", "reason", "address")
+            }
+            private["salt"] = secrets.token_hex(16)
+            event = {
+                "platform_key": self.platform,
+                "seq": seq,
+                "at": at.astimezone(UTC),
+                "actor": entry.actor,
+                "acting_as": entry.acting_as,
+                "user_key": entry.user_key,
+                "action": entry.action,
+                "outcome": entry.outcome,
+                "changes": canonical({k: list(v) for k, v in entry.changes.items()}),
+                "request_id": entry.request_id,
+                "private_digest": digest(private),
+                "key_id": self.keys.current,
+                "prev": mac,
+            }
+            event["mac"] = mac = sign(event, self.keys.secrets[self.keys.current])
+            events.append(event)
+            privates.append({"platform_key": self.platform, "seq": seq, **private})
+        insert_all(self.session, self.tables.event, events, self.bind)
+        insert_all(self.session, self.tables.event_private, privates, self.bind)
+        self._execute(sa.update(head).where(mine).values(seq=seq, mac=mac))
+        return [event["seq"] for event in events]
+
+    def find(self, request_ids: Collection[str]) -> dict[str, int]:
+        """Return the numbers of the events that requests were recorded as, without new ones."""
+        if not request_ids:
+            return {}
+        event = self.tables.event.c
+        statement = sa.select(event.request_id, event.seq).where(
+            event.platform_key == self.platform, event.request_id.in_(request_ids)
         )
-        self._execute(sa.update(head).where(mine).values(seq=seq + 1, mac=event["mac"]))
-        return int(seq) + 1
+        return {row.request_id: row.seq for row in self._execute(statement)}
 
-    def find(self, request_id: str) -> sa.Row[Any] | None:
-        """Return the event that a request was recorded as, None if it is new.
-
-        Args:
-            request_id: 64 hexadecimal digits. The first half tells it from other requests, and is
-                what is looked for; the second half may say what was asked for.
-        """
+    def is_reused(self, request_id: str) -> bool:
+        """Say whether an event has an id that begins with the same half."""
         event, half = self.tables.event.c, request_id[:32]
-        statement = sa.select(event.seq, event.request_id).where(
-            event.platform_key == self.platform,
-            event.request_id.between(half, half + "g"),
+        statement = sa.select(event.seq).where(
+            event.platform_key == self.platform, event.request_id.between(half, half + "g")
         )
-        found: sa.Row[Any] | None = self._execute(statement).first()
-        return found
+        return self._execute(statement.limit(1)).first() is not None
 
     def erase(self, user_key: Any) -> int:
         """Forget the names, reasons and addresses of all that was done to a user.

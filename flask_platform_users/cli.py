@@ -51,6 +51,9 @@ def tick(mount: str | None) -> None:
     """Settle what has ended by itself, such as blocks until a moment. Run it every few minutes."""
     extension, now = mounted(mount), datetime.now(UTC)
     due = [item for settler in SETTLERS for item in settler(extension, now)]
+    resumed = extension.resume_jobs()
+    if resumed:
+        click.echo(f"Went on with {resumed:,} job{'' if resumed == 1 else 's'}.")
     ended = extension.end_impersonations()
     if ended:
         click.echo(f"Ended {ended:,} impersonation{'' if ended == 1 else 's'} whose time was over.")

@@ -5,7 +5,7 @@ columns, not model instances (one user's details excepted), so nothing is loaded
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -226,6 +226,13 @@ class Directory:
         Raises:
             NotFoundError: there is none on this platform, wherever else there may be.
         """
+        found = self.users([key])
+        if key not in found:
+            raise NotFoundError(key)
+        return found[key]
+
+    def users(self, keys: Collection[str]) -> dict[str, UserDetails]:
+        """Return the users of this platform whose keys these texts stand for. One statement."""
         state, blocked = self.mapping.tables.state.c, self.mapping.blocked_by_plugin
         statement = self._users(
             self.mapping.users.model,
@@ -233,16 +240,36 @@ class Directory:
             sa.case((blocked, state.block_reason)).label("block_reason"),
             sa.case((blocked, state.blocked_until)).label("blocked_until"),
         )
-        row = self._find(statement, key)
-        # Databases may take other spellings for the same key (case, trailing spaces); we do not.
-        if row is None or str(row.key) != key:
-            raise NotFoundError(key)
-        return UserDetails(
-            record=row[0],
-            block_reason=row.block_reason,
-            blocked_until=row.blocked_until,
-            **vars(self._row(row)),
+        found = (
+            UserDetails(
+                record=row[0],
+                block_reason=row.block_reason,
+                blocked_until=row.blocked_until,
+                **vars(self._row(row)),
+            )
+            for row in self._find(statement, keys)
         )
+        # Databases may take other spellings for the same key (case, trailing spaces); we do not.
+        wanted = set(keys)
+        return {str(user.key): user for user in found if str(user.key) in wanted}
+
+    def known(self, keys: Collection[str]) -> list[Any]:
+        """Return the keys among some texts that are of users of this platform. One statement."""
+        wanted, statement = set(keys), self._users(self.mapping.key.label("key"))
+        return [row.key for row in self._find(statement, keys) if str(row.key) in wanted]
+
+    def keys(self, query: ListQuery) -> sa.Select[Any]:
+        """Return the statement for the keys of all whom a filter lets through, as ``key``.
+
+        It is to be executed with the parameters of ``moment``.
+        """
+        people = self.among(query.population)
+        return people._users(self.mapping.key.label("key")).where(*self._filters(query))
+
+    @property
+    def moment(self) -> dict[str, datetime]:
+        """What statements on users have to be executed with: the present moment."""
+        return {NOW.key: self.now()}
 
     def usage(self, user: UserRow) -> dict[str, int]:
         """Count what a user of this platform has of everything in ``usage``. One statement.
@@ -308,20 +335,23 @@ class Directory:
             raise NotFoundError(key)
         return next((str(name) for name in row if name), str(key))
 
-    def holds(self, column: Expression, key: str) -> Predicate:
-        """Say when a column holds the user key that a text stands for."""
-        parsed = self.parse(key)
-        if parsed is None:
+    def holds(self, column: Expression, *keys: str) -> Predicate:
+        """Say when a column holds one of the user keys that some texts stand for."""
+        parsed = [value for value in map(self.parse, keys) if value is not None]
+        if not parsed:
             return sa.false()
-        if isinstance(parsed, int) and isinstance(clause(column).type, sa.Integer):
-            # PostgreSQL refuses to compare with a number that the column's own type cannot hold.
-            parsed = sa.literal(parsed, sa.BigInteger)
-        same: Predicate = clause(column) == parsed
-        return same
+        # PostgreSQL refuses to compare with a number that the column's own type cannot hold.
+        wide = isinstance(clause(column).type, sa.Integer) and isinstance(parsed[0], int)
+        type_ = sa.BigInteger() if wide else clause(column).type
+        if len(parsed) == 1:
+            one: Predicate = clause(column) == sa.literal(parsed[0], type_)
+            return one
+        return clause(column).in_(sa.bindparam(None, parsed, type_, expanding=True))
 
-    def lock(self, key: str) -> None:
-        """Keep everybody else from changing a user's own row until the transaction ends."""
-        self._find(sa.select(self.mapping.key).with_for_update(), key)
+    def lock(self, keys: Collection[str]) -> None:
+        """Keep everybody else from changing users' own rows until the transaction ends."""
+        statement = sa.select(self.mapping.key).order_by(self.mapping.key).with_for_update()
+        self._find(statement, keys)
 
     def related(self, user: UserRow, entity: Any) -> Any:
         """Return the row of a joined model, such as the membership, that belongs to a user."""
@@ -346,9 +376,7 @@ class Directory:
 
     def _execute(self, statement: sa.Select[Any]) -> sa.Result[Any]:
         with self.session.no_autoflush:
-            return self.session.execute(
-                statement, {NOW.key: self.now()}, bind_arguments=self.mapping.bind
-            )
+            return self.session.execute(statement, self.moment, bind_arguments=self.mapping.bind)
 
     def _users(self, *columns: Any) -> sa.Select[Any]:
         """Start every statement on users of this platform and population."""
@@ -489,14 +517,14 @@ class Directory:
         folded = [sa.func.platform_users_fold(c, type_=sa.String) for c in columns]
         return sa.or_(*(column.contains(_fold(term), autoescape=True) for column in folded))
 
-    def _find(self, statement: sa.Select[Any], key: str) -> sa.Row[Any] | None:
-        """Look a user up. A key that cannot be one costs the same statement as one that is not."""
+    def _find(self, statement: sa.Select[Any], keys: Collection[str]) -> Sequence[sa.Row[Any]]:
+        """Look users up. A key that cannot be one costs the same statement as one that is not."""
         try:
-            return self._execute(statement.where(self.holds(self.mapping.key, key))).first()
+            return self._execute(statement.where(self.holds(self.mapping.key, *keys))).all()
         except DBAPIError:
             raise
         except StatementError:  # the host's own type refused the value before it was sent
-            return self._execute(statement.where(sa.false())).first()
+            return self._execute(statement.where(sa.false())).all()
 
 
 def _fold(text: str | None) -> str | None:

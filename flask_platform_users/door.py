@@ -24,9 +24,11 @@ from .errors import ConfigurationError, NotFoundError
 from .formatting import Reading
 from .impersonation import SAFE, Impersonations
 from .mapping import STATUSES
+from .orders import Order
 from .pages import icon_of, sentence, url_of
-from .pipeline import Order, Pipeline
+from .pipeline import Pipeline
 from .results import UserDetails, UserRow
+from .schemas import ListSchema
 from .settings import Settings
 from .zones import zone_of
 
@@ -186,13 +188,17 @@ class Door:
 
     def pipeline(self) -> Pipeline:
         """Return what acts on that platform, for that person."""
+        return self.pipeline_of(current_user._get_current_object(), self.platform())
+
+    def pipeline_of(self, actor: Any, platform: Any) -> Pipeline:
+        """Return what acts on a platform for somebody, in their time zone."""
         return Pipeline(
-            self.directory(),
+            self.extension.directory(platform),
             self.extension.policy,
-            current_user._get_current_object(),
+            actor,
             self.keys,
             self.extension.impact,
-            g.get("platform_users_zone", UTC),
+            zone_of(self.extension.policy.timezone_of(actor)),
         )
 
     def user(self, key: str) -> tuple[Directory, UserDetails]:
@@ -225,6 +231,26 @@ class Door:
         actor = current_user._get_current_object()
         return self.extension.policy.allows(actor, action, user)
 
+    def statuses(self) -> list[str]:
+        """Return the statuses that the list may be filtered by."""
+        found = [s for s in STATUSES if s in self.extension.mapping.statuses]
+        return [*found, "deleted"] if self.restores() else found
+
+    def list_arguments(self) -> dict[str, Any]:
+        """Return what the query string asks of the list; answer 400 with what is wrong with it."""
+        mapping = self.extension.mapping
+        return asked(
+            ListSchema(
+                statuses=self.statuses(),
+                channels=[count.name for count in mapping.channels],
+                sorts=mapping.sort_names,
+            )
+        )
+
+    def actor_login_id(self) -> str:
+        """Return Flask-Login's id of whoever is signed in."""
+        return str(current_user.get_id())
+
     def allowed_actions(self) -> list[Action]:
         """Return the actions that the signed-in person may do at all."""
         return [
@@ -241,12 +267,6 @@ class Door:
             for action in allowed
             if action.among == user.population and action.offered(user, mapping)
         ]
-
-    def statuses(self) -> list[str]:
-        """Return the statuses that this person can ask the list for."""
-        known = self.extension.mapping.statuses
-        found = [status for status in STATUSES if status in known]
-        return [*found, "deleted"] if self.restores() else found
 
     def restores(self) -> bool:
         """Say whether this person may do anything to deleted users, and so may see them."""

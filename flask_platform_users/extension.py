@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as Mapped
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from .actions import (
     EndImpersonation,
     Impact,
     Impersonate,
+    Undo,
 )
 from .audit import Chain, Entry
 from .billing import Billing
@@ -34,11 +35,15 @@ from .errors import ConfigurationError
 from .gate import Gate, SignIn
 from .history import History
 from .impersonation import Impersonation, Impersonations, Receipt
+from .jobs import Job, Jobs
+from .jobs import due as due_jobs
 from .mapping import Count, Users
 from .models import build_tables
 from .overlay_views import OverlayViews, forbid_while_impersonating
+from .pipeline import Pipeline
 from .policy import Policy
 from .results import UserDetails
+from .runners import Runner, ThreadRunner
 from .sessions import install, sessions_of
 from .settings import Settings
 from .triggers import attach_triggers
@@ -74,6 +79,7 @@ class PlatformUsers:
             connections, which the plugin does not know of.
         impersonation: lets staff see the product as a user does; None lets nobody.
         api: True serves the JSON API below ``api/`` of the mount; it needs the extra ``api``.
+        runner: where jobs of many users run; by default in threads of the process.
         name: the name of the blueprint, and so of its endpoints and of the plugin's tables.
     """
 
@@ -94,6 +100,7 @@ class PlatformUsers:
         on_sessions_revoked: Callable[[UserDetails], None] | None = None,
         impersonation: Impersonation | None = None,
         api: bool = False,
+        runner: Runner | None = None,
         name: str = "platform_users",
     ) -> None:
         self.db = db
@@ -106,6 +113,7 @@ class PlatformUsers:
         self.shut_out = shut_out
         self.on_sessions_revoked = on_sessions_revoked
         self.impersonation = impersonation
+        self.runner: Runner = ThreadRunner() if runner is None else runner
         if isinstance(impersonation, Impersonation):
             self.actions += (
                 Impersonate(impersonation, self._impersonations, self._enter),
@@ -174,6 +182,7 @@ class PlatformUsers:
             )
             attach_triggers(self._mapping.tables)
         app.cli.add_command(commands)
+        self.runner.mounted(app, self.name, self.run_job)
         app.extensions.setdefault("platform_users", {})[self.name] = self
         blueprint = build_blueprint(self, settings, settings.keys(app), install(app))
         app.register_blueprint(blueprint, url_prefix=url_prefix)
@@ -220,6 +229,50 @@ class PlatformUsers:
         key, platforms = getattr(user, self.mapping.key.key), self.gate.platforms_of(user)
         found = [r for p in platforms for r in self._impersonations().of_user(p, key)]
         return sorted(found, key=lambda receipt: receipt.started_at, reverse=True)
+
+    def start_job(self, job_id: str) -> None:
+        """Let a job be done, or tried, outside of this request."""
+        self.runner.start(self.name, job_id)
+
+    def run_job(self, job_id: str) -> None:
+        """Do a job, or go on with it, as whoever ordered it; or try what is not decided yet."""
+        table, bind = self.mapping.tables.job, self.mapping.bind
+        platform = self.db.session.execute(
+            sa.select(table.c.platform_key).where(table.c.id == job_id), bind_arguments=bind
+        ).scalar()
+        jobs = Jobs(self.directory(platform))
+        job, door = jobs.get(job_id), self._views().door
+        action = None if job is None else self._action_of(jobs, job)
+        if job is None or action is None:
+            return
+
+        def pipeline() -> Pipeline | None:
+            actor = self._views().sessions.person(job.owner_id)
+            return None if actor is None else door.pipeline_of(actor, platform)
+
+        if job.state == "checking":
+            works = pipeline()
+            if works is not None:
+                jobs.check(job, action, works)
+        else:
+            jobs.run(job, action, pipeline)
+
+    def _action_of(self, jobs: Jobs, job: Job) -> Action | None:
+        """Return what a job does; None if the mount has it no more."""
+        actions = self._views().door.actions
+        undone = jobs.get(dict(job.data).get("undo", ""))
+        if job.action != Undo.name or undone is None:
+            return actions.get(job.action)
+        original = actions.get(undone.action)
+        return None if original is None else Undo(original, job=undone.id)
+
+    def resume_jobs(self) -> int:
+        """Go on with the jobs that nobody works on, as ``flask platform-users tick`` does."""
+        tables, now = self.mapping.tables, datetime.now(UTC)
+        found = due_jobs(self.db.session, tables.job, self.mapping.bind, now)
+        for _, job_id in found:
+            self.run_job(job_id)
+        return len(found)
 
     def end_impersonations(self) -> int:
         """End what the clock has ended, as ``flask platform-users tick`` does; return how many."""

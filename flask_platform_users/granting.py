@@ -1,11 +1,12 @@
 """Writes to the host's tables what was given by hand, inside the transaction of an action."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from .actions.action import Unit
-from .billing import ManualBilling, Offer, Subscription
+from .billing import ManualBilling, Money, Offer, Subscription
 from .errors import HookError, RefusedError
 from .grants import ENDED, GIVEN, SCHEDULED, Before, Grant, Grants
 from .guard import guarded
@@ -28,11 +29,12 @@ class Granting:
         self.now = unit.now
         self.grants = Grants(unit.directory)
 
-    def add(self, **values: Any) -> bool:
+    def add(self, **values: Any) -> str | None:
         """Give something; it is written to the host's tables if it has begun.
 
         Returns:
-            False where the host could not give it, because the user has it and can have only one.
+            the id of the grant; None where the host could not give it, because the user has it and
+            can have only one.
         """
         self.settle()
         known = {grant.id for grant in self._unsettled()}
@@ -48,7 +50,7 @@ class Granting:
         for grant in self._unsettled():
             if grant.id not in known and grant.starts <= self.now:
                 self.begin(grant)
-        return any(grant.id not in known for grant in self._unsettled())
+        return next((grant.id for grant in self._unsettled() if grant.id not in known), None)
 
     def settle(self) -> None:
         """Bring the host's tables to what the clock says."""
@@ -87,8 +89,21 @@ class Granting:
             if changed.id == grant.id:
                 self.end(changed)
 
-    def remove(self, add_on: str) -> None:
-        """Take one of an add-on away: what was given by hand, else what the user has beside it."""
+    def stop_by_id(self, grant_id: str) -> bool | None:
+        """End a grant now; False if it has ended already."""
+        self.settle()
+        grant = next((g for g in self._unsettled() if g.id == grant_id), None)
+        if grant is None:
+            return False
+        self.stop(grant)
+        return None
+
+    def remove(self, add_on: str) -> dict[str, Any]:
+        """Take one of an add-on away: what was given by hand, else what the user has beside it.
+
+        Returns:
+            what ``give_again`` takes.
+        """
         self.settle()
         given = [
             grant
@@ -97,8 +112,22 @@ class Granting:
         ]
         if given:
             self.stop(given[-1])
-        else:
-            self._take(add_on)
+            return {"offer": add_on, "grant": _terms(given[-1])}
+        self._take(add_on)
+        return {"offer": add_on}
+
+    def give_again(self, removed: Mapping[str, Any]) -> bool | None:
+        """Give back what was removed; False where its end has come meanwhile."""
+        if "grant" not in removed:
+            with guarded(self.unit.session, "Billing.give"):
+                self.billing.give(self.unit.user.record, removed["offer"])
+                self.unit.session.flush()
+            return None
+        terms = _read_terms(removed["grant"])
+        if terms["ends"] is not None and terms["ends"] <= self.now:
+            return False
+        kept = self.add(kind="add_on", offer_key=removed["offer"], starts=self.now, **terms)
+        return False if kept is None else None
 
     def move_end(self, grant: Grant, ends: datetime | None) -> None:
         """Let a grant end at another moment, or not at all."""
@@ -178,6 +207,23 @@ class Granting:
         written = self._written()
         add_ons = () if written is None else written.add_ons
         return sum(add_on.quantity for add_on in add_ons if add_on.key == grant.offer_key)
+
+
+def _terms(grant: Grant) -> dict[str, Any]:
+    """Return the terms of a grant as JSON can keep them."""
+    return {
+        "offer_name": grant.offer_name,
+        "ends": grant.ends and grant.ends.isoformat(),
+        "price": grant.price and [str(grant.price.amount), grant.price.currency],
+        "reason": grant.reason,
+        "note": grant.note,
+    }
+
+
+def _read_terms(kept: Mapping[str, Any]) -> dict[str, Any]:
+    price = kept["price"] and Money(Decimal(kept["price"][0]), kept["price"][1])
+    ends = kept["ends"] and datetime.fromisoformat(kept["ends"])
+    return {**kept, "price": price, "ends": ends}
 
 
 def standing(unit: Unit) -> Standing:

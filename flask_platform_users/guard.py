@@ -1,8 +1,7 @@
 """Keeps code of the host inside the transaction it was called in."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,8 +14,51 @@ from .errors import HookError, RefusedError
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def guarded(session: Any, hook: str) -> Iterator[None]:
+class Watch:
+    """Watches a session for what hooks must not do; the outermost of several does the work.
+
+    Attributes:
+        hooks: those that run now; the innermost is the one that is named.
+        wrong: what was done.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self.session: Session = session() if callable(session) else session
+        self.hooks: list[str] = []
+        self.wrong: list[str] = []
+
+    def __enter__(self) -> "Watch":
+        """Begin, or join the watch that goes on."""
+        outer: Watch | None = self.session.info.get(_WATCH)
+        if outer is not None:
+            return outer
+        self.session.info[_WATCH] = self
+        sa.event.listen(self.session, "before_commit", self.refuse_commit, insert=True)
+        sa.event.listen(self.session, "after_rollback", self.notice_rollback)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what this one began."""
+        if self.session.info.get(_WATCH) is self:
+            sa.event.remove(self.session, "before_commit", self.refuse_commit)
+            sa.event.remove(self.session, "after_rollback", self.notice_rollback)
+            del self.session.info[_WATCH]
+
+    def refuse_commit(self, committing: Session) -> None:
+        """Refuse a commit, unless it is that of a savepoint."""
+        if not committing.in_nested_transaction():
+            self.wrong.append("committed")
+            raise HookError(self.hooks[-1] if self.hooks else "A listener", "committed")
+
+    def notice_rollback(self, _: Session) -> None:
+        """Notice a rollback; it cannot be refused."""
+        self.wrong.append("rolled back")
+
+
+_WATCH = "platform_users_watch"
+
+
+class guarded:  # noqa: N801  (used as a function)
     """Run a hook of the host's. Whatever it does wrong names it and leaves nothing half done.
 
     Args:
@@ -30,31 +72,28 @@ def guarded(session: Any, hook: str) -> Iterator[None]:
         DBAPIError: the database failed under it.
         ObjectDeletedError: it read a row that is gone.
     """
-    real: Session = session() if callable(session) else session
-    wrong: list[str] = []
 
-    def refuse_commit(committing: Session) -> None:
-        if not committing.in_nested_transaction():
-            wrong.append("committed")
-            raise HookError(hook, "committed")
+    def __init__(self, session: Any, hook: str) -> None:
+        self.hook = hook
+        self.own = Watch(session)
 
-    def notice_rollback(_: Session) -> None:
-        wrong.append("rolled back")
+    def __enter__(self) -> None:
+        """Hold whatever goes wrong from here on against the hook."""
+        self.watch = self.own.__enter__()
+        self.watch.hooks.append(self.hook)
+        self.before = len(self.watch.wrong)
 
-    # The innermost of several is the one that is asked first, and named.
-    sa.event.listen(real, "before_commit", refuse_commit, insert=True)
-    sa.event.listen(real, "after_rollback", notice_rollback)
-    try:
-        yield
-    except (HookError, RefusedError, DBAPIError, ObjectDeletedError):
-        raise
-    except Exception as error:
-        raise HookError(hook, f"raised {type(error).__name__}") from error
-    finally:
-        sa.event.remove(real, "before_commit", refuse_commit)
-        sa.event.remove(real, "after_rollback", notice_rollback)
-    if wrong:
-        raise HookError(hook, wrong[0])
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Name the hook if it did something wrong."""
+        self.watch.hooks.pop()
+        self.own.__exit__()
+        if error is None:
+            if len(self.watch.wrong) > self.before:
+                raise HookError(self.hook, self.watch.wrong[self.before])
+        elif isinstance(error, Exception) and not isinstance(
+            error, HookError | RefusedError | DBAPIError | ObjectDeletedError
+        ):
+            raise HookError(self.hook, f"raised {type(error).__name__}") from error
 
 
 def tell(hook: Callable[..., Any], *arguments: Any) -> None:

@@ -169,18 +169,26 @@ class History:
         found = list(self._execute(known.limit(1)).scalars())
         return found or self.directory.keys_like(text, MEANT + 1)
 
+    def can_be_undone(self, event: Event) -> bool:
+        """Say whether there is what it takes to take an entry back. One statement."""
+        undo = self.tables.undo.c
+        statement = sa.select(undo.seq).where(
+            undo.platform_key == self.directory.platform, undo.seq == event.seq
+        )
+        return self._execute(statement).first() is not None
+
     def csv(self, query: HistoryQuery, limit: int = 100_000) -> Iterator[str]:
         """Yield a query's events as lines of CSV (RFC 4180), oldest first, safe to open."""
         number = self.tables.event.c.seq
         statement = self._matching(query).order_by(number).limit(limit)
-        yield _line(["No", "When", "Who", "Did", "To", "Outcome", "Changes", "Reason", "From"])
+        yield csv_line(["No", "When", "Who", "Did", "To", "Outcome", "Changes", "Reason", "From"])
         with self._execute(statement.execution_options(yield_per=500)) as rows:
             for row in rows:
                 event = _event(row)
                 changes = "; ".join(
                     f"{k}: {was} > {now}" for k, (was, now) in event.changes.items()
                 )
-                yield _line(
+                yield csv_line(
                     [
                         str(event.seq),
                         event.at.isoformat(timespec="seconds"),
@@ -270,7 +278,8 @@ _BLANK = " \u00a0\u1680\u202f\u205f\u2060\u3000\ufeff" + "".join(map(chr, range(
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 
 
-def _line(cells: list[str]) -> str:
+def csv_line(cells: list[str]) -> str:
+    """Return a line of CSV (RFC 4180), each cell safe to open in a spreadsheet."""
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(map(safe_cell, cells))
     return text.getvalue()

@@ -66,6 +66,9 @@ class Tables:
         grant: plans and add-ons that were given by hand.
         impersonation: who was let see the product as whom; what is going on has no ``ended_at``.
         visit: the pages and changes of each, without what was read or sent.
+        undo: what it takes to take back an entry of the history.
+        job: one action to many users.
+        job_item: those users, and what became of each.
     """
 
     state: sa.Table
@@ -76,6 +79,9 @@ class Tables:
     grant: sa.Table
     impersonation: sa.Table
     visit: sa.Table
+    undo: sa.Table
+    job: sa.Table
+    job_item: sa.Table
 
 
 def build_tables(name: str, users: Users) -> Tables:
@@ -232,5 +238,47 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Column("status", sa.Integer, nullable=False),
             sa.Column("refused", sa.Boolean, nullable=False),
             comment="Pages and changes while the product was seen as somebody else.",
+        ),
+        undo=table(
+            "undo",
+            number(),
+            sa.Column("user_key", user_type, nullable=False),
+            sa.Column("data", sa.Text, nullable=False),
+            sa.Index(f"ix_{name}_undo_user", "platform_key", "user_key"),
+            comment="What it takes to take back an entry of the history.",
+        ),
+        job=table(
+            "job",
+            sa.Column("id", sa.String(32), primary_key=True),
+            sa.Column("action", sa.String(64), nullable=False),
+            sa.Column("data", sa.Text, nullable=False),
+            sa.Column("chosen", sa.Text, nullable=False),
+            sa.Column("owner_id", sa.String(255), nullable=False),
+            sa.Column("actor", sa.String(255)),
+            sa.Column("actor_name", sa.String(255), nullable=False),
+            sa.Column("address", sa.String(64), nullable=False),
+            sa.Column("state", sa.String(16), nullable=False),
+            sa.Column("why", sa.String(1000), nullable=False),
+            sa.Column("impact", sa.Text, nullable=False),
+            sa.Column("seq", sa.BigInteger),
+            sa.Column("made_at", UTCDateTime, nullable=False),
+            sa.Column("started_at", UTCDateTime),
+            sa.Column("ended_at", UTCDateTime),
+            sa.Column("claimed_until", UTCDateTime),
+            sa.Index(f"ix_{name}_job_owner", "platform_key", "owner_id", "made_at"),
+            sa.Index(f"ix_{name}_job_state", "state", "claimed_until"),
+            comment="One action to many users: what was chosen, and how far it is.",
+        ),
+        job_item=table(
+            "job_item",
+            sa.Column("job_id", sa.String(32), primary_key=True),
+            sa.Column("n", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("user_key", user_type, nullable=False),
+            sa.Column("expected", sa.String(16)),
+            sa.Column("outcome", sa.String(16)),
+            sa.Column("why", sa.String(500), nullable=False),
+            sa.Index(f"ix_{name}_job_item_user", "platform_key", "job_id", "user_key"),
+            sa.Index(f"ix_{name}_job_item_left", "platform_key", "job_id", "outcome", "n"),
+            comment="The users of a job, fixed before anything was done, and what became of each.",
         ),
     )

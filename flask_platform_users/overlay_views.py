@@ -27,7 +27,8 @@ from .actions.impersonation import WhyForm
 from .door import Door, hardened, secret_keys
 from .errors import ConfigurationError, HookError, InvalidError, NotFoundError, RefusedError
 from .impersonation import SAFE, WRITING
-from .pipeline import Order, Pipeline
+from .orders import Order
+from .pipeline import Pipeline
 from .sessions import Overlay, Sessions, rotate
 from .zones import zone_of
 
@@ -210,15 +211,8 @@ class OverlayViews:
     # How it is said
 
     def _pipeline(self, overlay: Overlay) -> Pipeline:
-        door = self.door
         assert overlay.receipt is not None  # noqa: S101  (it is good)
-        return Pipeline(
-            door.extension.directory(overlay.receipt.platform_key),
-            door.extension.policy,
-            overlay.owner,
-            door.keys,
-            door.extension.impact,
-        )
+        return self.door.pipeline_of(overlay.owner, overlay.receipt.platform_key)
 
     def _context(self, overlay: Overlay) -> "Mapping[str, Any]":
         name, receipt = self.door.extension.name, overlay.receipt

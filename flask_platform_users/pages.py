@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from flask import url_for
+from flask_wtf.csrf import generate_csrf
 
 from .actions import Action, GrantAction
 from .audit import OUTCOMES
@@ -16,8 +17,9 @@ from .formatting import STATUS_LABELS, number
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
 from .impersonation import Receipt, Visit
+from .jobs import Job
 from .mapping import Count
-from .pipeline import Prompt
+from .orders import Prompt
 from .results import Note, Page, Summary, UserDetails, UserRow
 from .schemas import PER_PAGE, WITHIN
 from .standing import Entitlement, Standing
@@ -42,6 +44,24 @@ class Header:
     label: str
     url: str | None = None
     direction: str | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """What to say of the action that led here.
+
+    Attributes:
+        undo: the number of the entry that can be taken back; None if it cannot.
+    """
+
+    text: str
+    undo: int | None = None
+
+    @property
+    def csrf_token(self) -> str:
+        """What the form that takes it back is sent with."""
+        token: str = generate_csrf()
+        return token
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +89,7 @@ class ListPage:
     actions: Mapping[Any, Sequence[Action]]
     by_hand: bool
     matches: int | None
-    message: str | None
+    message: Message | None
     previous: str | None
     next: str | None
 
@@ -226,7 +246,7 @@ class DetailsPage:
     events: Sequence[Event]
     notes: Sequence[Note]
     removes_notes: bool
-    message: str | None
+    message: Message | None
 
     status_labels = STATUS_LABELS
 
@@ -282,6 +302,51 @@ class GrantedPage:
     def actions_on(self, grant: Grant) -> Sequence[GrantAction]:
         """Return what can be done to one: what is for good has no end to move."""
         return [action for action in self.actions if grant.ends or not action.needs_end]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManyPage:
+    """The form of an action for many users.
+
+    Attributes:
+        form: the action's, as the first user that it can be asked for has it.
+        error: why it was not tried when it was sent.
+        may_be_together: whether they are few enough to be done all or none.
+    """
+
+    action: Action
+    job: Job
+    form: Any
+    error: str | None
+    may_be_together: bool
+    csrf_token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPage:
+    """A job: what it would do, how far it is, or what it did.
+
+    Attributes:
+        action: None if the mount has it no more.
+        mine: whether whoever looks ordered it.
+        outcomes: how many would change, or changed; are so already; and are left out.
+        reasons: why users are left out, the commonest first, each with their number.
+    """
+
+    job: Job
+    action: Action | None
+    mine: bool
+    outcomes: Mapping[str, int]
+    reasons: Sequence[tuple[str, int]]
+    csrf_token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobsPage:
+    """The latest jobs of the platform."""
+
+    jobs: Sequence[Job]
+    actions: Mapping[str, Action]
 
 
 @dataclass(frozen=True, kw_only=True)

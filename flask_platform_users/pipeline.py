@@ -6,15 +6,14 @@ commit or with nothing changed at all.
 """
 
 import contextlib
-import hashlib
+import functools
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm.exc import ObjectDeletedError
@@ -31,12 +30,13 @@ from .errors import (
     ReusedError,
     StaleError,
 )
-from .formatting import STATUS_LABELS, stamp
-from .guard import guarded, tell
+from .guard import Watch, guarded, tell
+from .orders import Order, Prompt, Result
 from .policy import Policy
-from .results import Population, UserDetails
+from .results import UserDetails, facts
 from .signals import action_done
-from .transaction import begin, retried
+from .states import States
+from .transaction import begin, insert_all, retried
 
 log = logging.getLogger(__name__)
 
@@ -48,59 +48,19 @@ REFUSALS_KEPT_A_DAY = 200
 """How many refusals of one person the history takes within a minute, and within a day."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What somebody wants done.
-
-    Attributes:
-        action: the action.
-        key: the text of the user's key.
-        data: the form as it was sent.
-        seen: what the person saw of the user when the form was opened; None leaves that unchecked,
-            for programs that looked at nothing.
-        request_id: the same for a request that is sent twice; see ``request_id``.
-        address: where the request came from.
-    """
-
-    action: Action
-    key: str
-    data: Any = None
-    seen: Mapping[str, str] | None = None
-    request_id: str | None = None
-    address: str = ""
+Outcome = Result | NotFoundError | RefusedError
+"""What became of an order."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What became of an order.
+@dataclass(frozen=True)
+class Work:
+    """An order that can be done: everything was checked."""
 
-    Attributes:
-        outcome: done now, done before by the same request, or nothing to do.
-        seq: the number of the event; None where nothing was to do.
-        user: the user as they are now, deleted or not; None where they are gone.
-        unit: what the action worked with; None where it was not done now.
-    """
-
-    outcome: Literal["done", "repeated", "unchanged"]
-    seq: int | None
-    user: UserDetails | None
-    unit: Unit | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prompt:
-    """What a form shows before anything is done.
-
-    Attributes:
-        valid: whether the form could be done as it is filled in.
-    """
-
-    user: UserDetails
-    form: Any
-    valid: bool
-    question: str
+    order: Order
+    unit: Unit
+    before: dict[str, str]
     impact: Sequence[Impact]
-    seen: dict[str, str]
+    runs_platform: bool
 
 
 class Pipeline:
@@ -138,7 +98,7 @@ class Pipeline:
             directory.mapping.bind,
         )
 
-    @property
+    @functools.cached_property
     def actor_id(self) -> str | None:
         """By what the history knows the person; None for the system."""
         if self.actor is SYSTEM:
@@ -146,7 +106,7 @@ class Pipeline:
         with guarded(self.session, "Policy.id_of"):
             return self.policy.id_of(self.actor)
 
-    @property
+    @functools.cached_property
     def actor_name(self) -> str:
         """What the history calls the person; empty for the system."""
         if self.actor is SYSTEM:
@@ -154,7 +114,9 @@ class Pipeline:
         with guarded(self.session, "Policy.name_of"):
             return self.policy.name_of(self.actor)
 
-    def prompt(self, action: Action, key: str, data: Any = None, *, sent: bool = False) -> Prompt:
+    def prompt(
+        self, action: Action, key: str, data: Any = None, *, sent: bool = False, many: int = 1
+    ) -> Prompt:
         """Return what the form of an action shows. Nothing is locked, nothing is written.
 
         Args:
@@ -162,12 +124,16 @@ class Pipeline:
             key: the text of the user's key.
             data: what the form is to be filled with.
             sent: whether a person sent that, so that what is wrong with it is to be told.
+            many: to how many users it is to be done together; this is one of them.
 
         Raises:
             NotFoundError: no such user on this platform.
             RefusedError: it cannot be done to this user, by this person, or now.
         """
-        unit = self._load(action, key)
+        unit = self._load(action, [key]).get(key)
+        if unit is None:
+            raise NotFoundError(key)
+        unit.many = many
         self._check(action, unit)
         valid = self._fill_in(action, unit, data, check=sent) and (sent or unit.form is None)
         return Prompt(
@@ -192,9 +158,8 @@ class Pipeline:
             HookError: code of the host did what it must not.
         """
         try:
-            result = retried(self.session, lambda: self._attempt(order))
+            (result,) = self.run_all([order])
         except (NotFoundError, InvalidError, ReusedError, StaleError):
-            self.session.rollback()
             raise
         except RefusedError as error:
             self._record_failure(order, REFUSED, error.sentence)
@@ -203,29 +168,147 @@ class Pipeline:
             log.exception("%s", error)
             self._record_failure(order, FAILED, str(error))
             raise
+        assert isinstance(result, Result)  # noqa: S101  (what went wrong was raised)
+        return result
+
+    def run_all(
+        self,
+        orders: Sequence[Order],
+        *,
+        each: bool = False,
+        then: Callable[[Sequence[Outcome]], None] | None = None,
+    ) -> list[Outcome]:
+        """Do one action to several users in one transaction, and record each of them.
+
+        Args:
+            orders: of one action, each for another user.
+            each: whether those who cannot be done are left out, each with its error in the result;
+                otherwise the first of them is raised, and nothing is done.
+            then: called with the results inside the transaction, before its commit.
+
+        Returns:
+            what became of each order, in their order.
+
+        Raises:
+            HookError: code of the host did what it must not, with ``each`` too: then the users
+                have to be done one by one.
+        """
+        try:
+            results = retried(self.session, lambda: self._attempt(orders, each, then))
         except BaseException:
             self.session.rollback()
             raise
-        if result.unit is not None:
-            self._tell(order, result.unit)
-        return result
+        for order, result in zip(orders, results, strict=True):
+            if isinstance(result, Result) and result.unit is not None:
+                self._tell(order, result.unit)
+        return results
+
+    def preview(self, orders: Sequence[Order]) -> tuple[list[Outcome], list[Impact]]:
+        """Do one action to several users and take it back; return what would become of each.
+
+        Nothing is recorded and nobody is told. The impact is the sum over those who would change.
+        """
+
+        def attempt() -> tuple[list[Outcome], list[Impact]]:
+            begin(self.chain)
+            results: dict[str, Outcome] = {}
+            with Watch(self.session):
+                work = self._perform(orders[0].action, orders, True, results)
+            for item in work:
+                done = Result(outcome="done", seq=None, user=item.unit.user)
+                results[item.order.key] = done
+            impact = summed(line for item in work for line in item.impact)
+            self.session.rollback()
+            return [results[order.key] for order in orders], impact
+
+        try:
+            return retried(self.session, attempt)
+        finally:
+            self.session.rollback()
 
     def refuse(self, order: Order, sentence: str) -> None:
         """Record that a form was refused before anybody looked at what it asks for."""
         self._record_failure(order, REFUSED, sentence)
 
-    def _attempt(self, order: Order) -> Result:
-        action = order.action
+    def _attempt(
+        self,
+        orders: Sequence[Order],
+        each: bool,
+        then: Callable[[Sequence[Outcome]], None] | None,
+    ) -> list[Outcome]:
         begin(self.chain)
-        if order.request_id and (earlier := self.chain.find(order.request_id)):
-            if earlier.request_id != order.request_id:
-                raise ReusedError("This request's id was sent before, with another request.")
-            found = self._present_or_deleted(order.key)
+        with Watch(self.session):
+            found, changed = self._work(orders, each)
+            results = [found[order.key] for order in orders]
+            if then is not None:
+                then(results)
+        if changed or then is not None:
+            self.session.commit()
+        else:
             self.session.rollback()
-            return Result(
-                outcome="repeated", seq=earlier.seq, user=None if found is None else found.user
-            )
-        unit = self._load(action, order.key, lock=True)
+        return results
+
+    def _work(self, orders: Sequence[Order], each: bool) -> tuple[dict[str, Outcome], bool]:
+        """Do what was ordered, short of the commit; say whether anything was changed."""
+        action, results = orders[0].action, self._repeated(orders)
+        fresh = [order for order in orders if order.key not in results]
+        work = self._perform(action, fresh, each, results)
+        if not work:
+            return results, False
+        results.update(self._record(action, work))
+        return results, True
+
+    def _perform(
+        self, action: Action, orders: Sequence[Order], each: bool, results: dict[str, Outcome]
+    ) -> list[Work]:
+        """Do what can be done, and return it; what became of the others goes into ``results``."""
+        units = self._load(action, [order.key for order in orders], lock=True)
+        work: list[Work] = []
+        forms: dict[int, Any] = {}
+        for order in orders:
+            try:
+                item = self._prepare(order, units.get(order.key), forms)
+            except (NotFoundError, RefusedError) as error:
+                if not each:
+                    raise
+                results[order.key] = error
+                continue
+            with self._hook(action, "perform"):
+                changed = action.perform(item.unit)
+            if changed is False:
+                unchanged = Result(outcome="unchanged", seq=None, user=item.unit.user)
+                results[order.key] = unchanged
+            else:
+                work.append(item)
+        if work:
+            with self._hook(action, "perform"):
+                work[0].unit.flush()
+            self._check_owner(work)
+        return work
+
+    def _repeated(self, orders: Sequence[Order]) -> dict[str, Outcome]:
+        """Return what was done already, by the same request."""
+        known = self.chain.find([order.request_id for order in orders if order.request_id])
+        for order in orders:
+            if order.once and order.request_id and order.request_id not in known:
+                self._refuse_reused(order.request_id)
+        again = {o.key: known[o.request_id] for o in orders if o.request_id in known}
+        users = self._now(list(again)) if again else {}
+        return {
+            key: Result(outcome="repeated", seq=seq, user=users.get(key))
+            for key, seq in again.items()
+        }
+
+    def _refuse_reused(self, request_id: str) -> None:
+        if self.chain.is_reused(request_id):
+            raise ReusedError("This request's id was sent before, with another request.")
+
+    def _prepare(self, order: Order, unit: Unit | None, forms: dict[int, Any]) -> Work:
+        """Check everything there is to check, now that nobody else changes the user."""
+        action = order.action
+        if unit is None:
+            raise NotFoundError(order.key)
+        unit.many = order.many
         self._check(action, unit)
         seen, before = order.seen, self._facts(action, unit)
         if seen is not None and seen != before:
@@ -236,57 +319,88 @@ class Pipeline:
                 "is now, and send it again.",
                 _changes(seen, before),
             )
-        valid = self._fill_in(action, unit, order.data)
-        for line in self._impact(action, unit):
+        valid = self._fill_in_once(order, unit, forms)
+        impact = self._impact(action, unit)
+        for line in impact:
             if line.forbids:
                 raise RefusedError(f"{line.what}: this forbids it.")
         if not valid:
             raise InvalidError(unit.form)
-        owner = self._runs_platform(unit.user.record)
-        with self._hook(action, "perform"):
-            changed = action.perform(unit)
-            self.session.flush()
-        if changed is False:
-            self.session.rollback()
-            return Result(outcome="unchanged", seq=None, user=unit.user)
-        if owner:
+        return Work(order, unit, before, impact, self._runs_platform(unit.user.record))
+
+    def _check_owner(self, work: Sequence[Work]) -> None:
+        if any(item.runs_platform for item in work):
             with guarded(self.session, "Policy.has_owner"):
                 left = self.policy.has_owner(self.directory.platform)
             if not left:
                 raise RefusedError("This would leave the platform without an owner.")
-        after = self._after(unit)
-        changes = {} if after is None else _changes(before, self._facts(action, after))
-        changes |= action.recorded(unit)
-        entry = Entry(
-            action=action.name,
-            actor=unit.actor_id,
-            actor_name=unit.actor_name,
-            user_key=unit.user.key,
-            user_name=unit.user.name,
-            changes=changes,
-            reason=action.reason(unit),
-            request_id=order.request_id,
-            address=order.address,
-        )
-        seq = self.chain.append(entry, unit.now)
-        self.session.commit()
-        user = None if after is None else after.user
-        return Result(outcome="done", seq=seq, user=user, unit=unit)
 
-    def _load(self, action: Action, key: str, *, lock: bool = False) -> Unit:
-        """Read the actor's rights and the user again, now that nobody else changes them."""
+    def _record(self, action: Action, work: Sequence[Work]) -> dict[str, Outcome]:
+        self.session.expire_all()
+        users = self._now([item.order.key for item in work])
+        states = States(self.directory, [user.key for user in users.values()])
+        entries = []
+        for item in work:
+            unit, user = item.unit, users.get(item.order.key)
+            changes = {}
+            if user is not None:
+                now = self._facts(action, self._unit(self._where(user), user, states))
+                changes = _changes(item.before, now)
+            with self._hook(action, "recorded"):
+                changes |= action.recorded(unit)
+            with self._hook(action, "reason"):
+                reason = action.reason(unit)
+            entries.append(
+                Entry(
+                    action=action.name,
+                    actor=unit.actor_id,
+                    actor_name=unit.actor_name,
+                    user_key=unit.user.key,
+                    user_name=unit.user.name,
+                    changes=changes,
+                    reason=reason,
+                    request_id=item.order.request_id,
+                    address=item.order.address,
+                )
+            )
+        numbers = self.chain.extend(entries, self.directory.now())
+        self._keep_for_undo(work, numbers)
+        return {
+            item.order.key: Result(
+                outcome="done", seq=seq, user=users.get(item.order.key), unit=item.unit
+            )
+            for item, seq in zip(work, numbers, strict=True)
+        }
+
+    def _keep_for_undo(self, work: Sequence[Work], numbers: Sequence[int]) -> None:
+        rows = [
+            {
+                "platform_key": self.directory.platform,
+                "seq": seq,
+                "user_key": item.unit.user.key,
+                "data": json.dumps(item.unit.undo),
+            }
+            for item, seq in zip(work, numbers, strict=True)
+            if item.unit.undo is not None
+        ]
+        mapping = self.directory.mapping
+        insert_all(self.session, mapping.tables.undo, rows, mapping.bind)
+
+    def _load(self, action: Action, keys: Sequence[str], *, lock: bool = False) -> dict[str, Unit]:
+        """Read the actor's rights and the users again, now that nobody else changes them."""
         try:
             if self.actor is not SYSTEM and not self._runs(self.actor):
                 raise ForbiddenError("You do not run this platform any more.")
+            if self.actor is not SYSTEM:
+                self._check_actor()
             if lock:
-                self.directory.lock(key)
+                self.directory.lock(keys)
             directory = self.directory.among(action.among)
-            user = directory.user(key)
-            if self.actor is not SYSTEM and not self._allows(action, user):
-                raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
+            users = directory.users(keys)
         except ObjectDeletedError as error:
             raise ForbiddenError("Your account is gone.") from error
-        return self._unit(directory, user)
+        states = States(directory, [user.key for user in users.values()])
+        return {key: self._unit(directory, user, states) for key, user in users.items()}
 
     def _runs(self, person: Any) -> bool:
         with guarded(self.session, "Policy.platform_of"):
@@ -295,7 +409,7 @@ class Pipeline:
 
     def _allows(self, action: Action, user: UserDetails) -> bool:
         with guarded(self.session, "Policy.allows"):
-            return self.policy.allows(self.actor, action.name, user.record)
+            return self.policy.allows(self.actor, action.permission, user.record)
 
     def _hook(self, action: Action, method: str) -> AbstractContextManager[None]:
         """Guard a method of an action, which may be the host's."""
@@ -307,12 +421,24 @@ class Pipeline:
             unit.form = action.build_form(unit, data)
             return unit.form is None or not check or unit.form.validate()
 
-    def _unit(self, directory: Directory, user: UserDetails) -> Unit:
+    def _fill_in_once(self, order: Order, unit: Unit, forms: dict[int, Any]) -> bool:
+        """Fill in the form; once for all users where it is the same for all of them."""
+        shared = order.many > 1 and order.action.same_form
+        if shared and id(order.data) in forms:
+            unit.form = forms[id(order.data)]
+            return True
+        valid = self._fill_in(order.action, unit, order.data)
+        if shared and valid:
+            forms[id(order.data)] = unit.form
+        return valid
+
+    def _unit(self, directory: Directory, user: UserDetails, states: States) -> Unit:
         return Unit(
             actor=self.actor,
             user=user,
             form=None,
             directory=directory,
+            states=states,
             actor_id=self.actor_id,
             actor_name=self.actor_name,
             policy=self.policy,
@@ -324,21 +450,24 @@ class Pipeline:
             return facts(unit.user) | dict(action.facts(unit))
 
     def _check(self, action: Action, unit: Unit) -> None:
-        """Refuse oneself, the equal and the stronger, and what the user's state forbids."""
+        """Refuse what is not allowed, oneself, the equal and the stronger, and what cannot be."""
         if self.actor is not SYSTEM:
+            if not self._allows(action, unit.user):
+                raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
             self._check_rank(unit)
         with self._hook(action, "refusal"):
             refusal = action.refusal(unit)
         if refusal:
             raise RefusedError(refusal)
 
-    def _check_rank(self, unit: Unit) -> None:
+    def _check_actor(self) -> None:
         own_key = self.directory.key_of_person(self.actor)
-        if own_key is not None:
-            if own_key == str(unit.user.key):
-                raise ForbiddenError("You cannot do this to yourself.")
-            if self.directory.is_shut_out(own_key):
-                raise ForbiddenError("Your own account is blocked.")
+        if own_key is not None and self.directory.is_shut_out(own_key):
+            raise ForbiddenError("Your own account is blocked.")
+
+    def _check_rank(self, unit: Unit) -> None:
+        if self.directory.key_of_person(self.actor) == str(unit.user.key):
+            raise ForbiddenError("You cannot do this to yourself.")
         with guarded(self.session, "Policy.outranks"):
             outranks = self.policy.outranks(self.actor, unit.user.record)
         if not outranks:
@@ -357,17 +486,14 @@ class Pipeline:
                 lines += self.impact(unit.user.record, action)
         return lines
 
-    def _after(self, unit: Unit) -> Unit | None:
-        self.session.expire_all()
-        return self._present_or_deleted(str(unit.user.key))
+    def _now(self, keys: Sequence[str]) -> dict[str, UserDetails]:
+        """Return users as they are now, deleted or not, without those who are gone."""
+        present = self.directory.among("present").users(keys)
+        gone = [key for key in keys if key not in present]
+        return present | (self.directory.among("deleted").users(gone) if gone else {})
 
-    def _present_or_deleted(self, key: str) -> Unit | None:
-        populations: tuple[Population, ...] = ("present", "deleted")
-        for population in populations:
-            directory = self.directory.among(population)
-            with contextlib.suppress(NotFoundError):
-                return self._unit(directory, directory.user(key))
-        return None
+    def _where(self, user: UserDetails) -> Directory:
+        return self.directory.among(user.population)
 
     def _record_failure(self, order: Order, outcome: str, sentence: str) -> None:
         """Record, in a transaction of its own, that something was not done."""
@@ -424,23 +550,17 @@ class Pipeline:
         if unit.signed_out and revoked is not None:
             tell(revoked, unit.user)
         tell(order.action.committed, unit)
-        tell(partial(action_done.send, order.action, unit=unit))
+        tell(functools.partial(action_done.send, order.action, unit=unit))
 
 
-def request_id(nonce: str, actor_id: str | None, asked: Any) -> str:
-    """Return the id of a request: what the person calls it, and a digest of what it asks for."""
-    halves = ([nonce, actor_id], asked)
-    return "".join(hashlib.sha256(json.dumps(h).encode()).hexdigest()[:32] for h in halves)
-
-
-def facts(user: UserDetails) -> dict[str, str]:
-    """Return, in words, what the actions depend on and what they change."""
-    return {
-        "Status": STATUS_LABELS[user.status],
-        "Blocked until": stamp(user.blocked_until) if user.blocked_until else "",
-        "Role": ", ".join(user.roles),
-        "Deleted": f"restorable until {stamp(user.purge_at)}" if user.purge_at else "",
-    }
+def summed(lines: Iterable[Impact]) -> list[Impact]:
+    """Return lines of impact with those of the same kind added up."""
+    found: dict[tuple[str, str], Impact] = {}
+    for line in lines:
+        same = found.get((line.what, line.effect))
+        count = line.count if same is None else (same.count or 0) + (line.count or 0)
+        found[line.what, line.effect] = replace(line, count=count)
+    return list(found.values())
 
 
 def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:

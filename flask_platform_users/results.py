@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from .formatting import STATUS_LABELS, stamp
 from .paging import Cursor
 
 Population = Literal["present", "deleted", "ended"]
@@ -125,3 +126,13 @@ class Page:
     def end(self) -> int:
         """The serial number of the last row."""
         return self.start + len(self.users) - 1
+
+
+def facts(user: UserDetails) -> dict[str, str]:
+    """Return, in words, what the actions depend on and what they change."""
+    return {
+        "Status": STATUS_LABELS[user.status],
+        "Blocked until": stamp(user.blocked_until) if user.blocked_until else "",
+        "Role": ", ".join(user.roles),
+        "Deleted": f"restorable until {stamp(user.purge_at)}" if user.purge_at else "",
+    }

@@ -163,6 +163,13 @@ class Sessions:
         g._platform_users_token = admitted
         return person if admitted else None
 
+    def person(self, user_id: str) -> Any:
+        """Return whoever has an id of Flask-Login's, None if they may not be signed in."""
+        host: Any = self.login_manager.user_callback
+        person = host.host(user_id) if isinstance(host, Loader) else None
+        may = all(views.door.extension.may_sign_in(person) for views in self.mounts.values())
+        return person if may else None
+
     def by_token(self) -> bool:
         """Say whether the signed-in person was told by a token and not by a session."""
         return bool(current_user and g.get("_platform_users_token"))

@@ -19,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 
 from .actions import Action, EndBlock, Purge, due_grants
 from .errors import HookError, NotFoundError, RefusedError
-from .pipeline import SYSTEM, Order, Pipeline
+from .orders import Order
+from .pipeline import SYSTEM, Pipeline
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers

@@ -2,13 +2,14 @@
 
 import random
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from .audit import Chain
+if TYPE_CHECKING:
+    from .audit import Chain
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ TRIES = 4
 _AGAIN = {"40001", "40P01", "55P03", 1213, 1205, 1020, 1305, "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"}
 
 
-def begin(chain: Chain) -> None:
+def begin(chain: "Chain") -> None:
     """Start a transaction whose first statement is the platform's lock."""
     session: Any = chain.session
     session.rollback()
@@ -52,3 +53,19 @@ def asks_again(error: DBAPIError) -> bool:
         *(cause.args[:1] if isinstance(cause, Exception) else ()),
     }
     return bool(codes & _AGAIN)
+
+
+def insert_all(
+    session: Any, table: sa.Table, rows: Sequence[Mapping[str, Any]], bind: dict[str, Any]
+) -> None:
+    """Insert rows, many with one statement where the database and its driver can.
+
+    Asking for something back is what makes SQLAlchemy send many rows at once on every driver.
+    """
+    if not rows:
+        return
+    statement: Any = sa.insert(table)
+    dialect = session.get_bind(**bind).dialect
+    if len(rows) > 1 and dialect.insert_executemany_returning:
+        statement = statement.returning(next(iter(table.primary_key)))
+    session.execute(statement, list(rows), bind_arguments=bind)

@@ -19,6 +19,7 @@ from .errors import CursorError, NotFoundError
 from .grants import GrantQuery, Grants
 from .history import MEANT, History, HistoryQuery, people_meant
 from .listing import listed
+from .many_views import ManyViews
 from .overlay_views import OverlayViews
 from .pages import (
     DetailsPage,
@@ -26,11 +27,12 @@ from .pages import (
     GrantedPage,
     ImpersonationPage,
     ListPage,
+    Message,
     fields_shown,
     sentence,
 )
 from .results import UserDetails
-from .schemas import GrantedSchema, HistorySchema, ListSchema
+from .schemas import GrantedSchema, HistorySchema
 from .sessions import Sessions
 from .settings import Settings
 from .standing import entitlements, standing_of, used_by
@@ -69,7 +71,18 @@ def build_blueprint(
     blueprint.add_url_rule("/", "list_users", pages.list_users)
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
+    blueprint.add_url_rule("/undo/<int:seq>", "undo", actions.undo, methods=["POST"])
     blueprint.add_url_rule("/granted", "show_granted", pages.show_granted)
+    many = ManyViews(door)
+    blueprint.add_url_rule("/many", "pick", many.pick, methods=["POST"])
+    blueprint.add_url_rule(
+        "/many/<job_id>/<name>", "ask_many", many.ask_many, methods=["GET", "POST"]
+    )
+    blueprint.add_url_rule("/jobs", "list_jobs", many.list_jobs)
+    blueprint.add_url_rule("/jobs/<job_id>", "show_job", many.show_job)
+    blueprint.add_url_rule("/jobs/<job_id>/do", "do_job", many.do_job, methods=["POST"])
+    blueprint.add_url_rule("/jobs/<job_id>/cancel", "cancel_job", many.cancel_job, methods=["POST"])
+    blueprint.add_url_rule("/jobs/<job_id>.csv", "export_job", many.export_job)
     sessions.mounts[extension.name] = OverlayViews(door, sessions)
     blueprint.add_url_rule(
         "/impersonations/<int:seq>", "show_impersonation", pages.show_impersonation
@@ -98,14 +111,7 @@ class PageViews:
     def list_users(self) -> ResponseReturnValue:
         """Show a page of users."""
         mapping, directory = self.door.extension.mapping, self.door.directory()
-        statuses = self.door.statuses()
-        wanted = asked(
-            ListSchema(
-                statuses=statuses,
-                channels=[count.name for count in mapping.channels],
-                sorts=mapping.sort_names,
-            )
-        )
+        statuses, wanted = self.door.statuses(), self.door.list_arguments()
         try:
             found = listed(directory, wanted, mount=self.door.extension.name, secrets=secret_keys())
         except CursorError:
@@ -251,17 +257,19 @@ class PageViews:
         response.headers["Content-Disposition"] = "attachment; filename=history.csv"
         return response
 
-    def _message(self, history: History, user: UserDetails | None = None) -> str | None:
-        """Return what to say of the action that led here."""
+    def _message(self, history: History, user: UserDetails | None = None) -> Message | None:
+        """Return what to say of the action that led here, and whether it can be taken back."""
         if request.args.get("unchanged"):
-            return "There was nothing to do."
+            return Message("There was nothing to do.")
         seq = request.args.get("done", "")
         if not re.fullmatch("[0-9]{1,18}", seq):
             return None
         event = history.event(int(seq))
         if event is None or (user is not None and str(event.user_key) != str(user.key)):
             return None
-        return sentence(event, self.door.actions)
+        said = sentence(event, self.door.actions)
+        allowed = event.action in self.door.actions and self.door.allowed(event.action)
+        return Message(said, event.seq if allowed and history.can_be_undone(event) else None)
 
     def _history_wanted(self) -> dict[str, Any]:
         return asked(HistorySchema(zone=g.platform_users_zone))

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from example_app.models import Contact, User, WhatsAppNumber, db
 from flask_platform_users.checks import deletion_faults
 from flask_platform_users.errors import HookError
-from flask_platform_users.pipeline import SYSTEM, Order, Pipeline
+from flask_platform_users.orders import Order
+from flask_platform_users.pipeline import SYSTEM, Pipeline
 
 from .product import DATABASES, UNTIL, USERS, Product, opened
 

@@ -10,7 +10,8 @@ from werkzeug.datastructures import MultiDict
 from flask_platform_users.actions import Block
 from flask_platform_users.directory import ListQuery
 from flask_platform_users.errors import ForbiddenError, RefusedError
-from flask_platform_users.pipeline import Order, Pipeline
+from flask_platform_users.orders import Order
+from flask_platform_users.pipeline import Pipeline
 from flask_platform_users.settings import Settings
 
 from .conftest import Worlds

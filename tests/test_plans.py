@@ -12,7 +12,8 @@ from flask_platform_users.actions import due_grants
 from flask_platform_users.actions.plans import months_after
 from flask_platform_users.grants import Grant, GrantQuery, Grants
 from flask_platform_users.history import Event
-from flask_platform_users.pipeline import SYSTEM, Order, Pipeline
+from flask_platform_users.orders import Order
+from flask_platform_users.pipeline import SYSTEM, Pipeline
 from flask_platform_users.standing import standing_of
 
 from .conftest import on_hosts_where

@@ -13,10 +13,12 @@ from .grants import (
     due_grants,
 )
 from .impersonation import AllowChanges, EndImpersonation, Impersonate
+from .many import Many
 from .notes import AddNote, RemoveNote
 from .plans import AssignPlan, GiveAddOn, RemoveAddOn
 from .sessions import SignOut
 from .status import Block, EndBlock, SetStatus, Unblock
+from .undo import Undo
 
 DEFAULT_ACTIONS: tuple[Action, ...] = (
     AssignPlan(),
@@ -37,6 +39,8 @@ DEFAULT_ACTIONS: tuple[Action, ...] = (
     Delete(),
     Restore(),
     Purge(),
+    Many(),
+    Undo(),
 )
 """The actions of a mount that names none."""
 
@@ -67,6 +71,7 @@ __all__ = [
     "Impersonate",
     "KeepGrant",
     "LapseGrant",
+    "Many",
     "MomentField",
     "Purge",
     "RemoveAddOn",
@@ -75,6 +80,7 @@ __all__ = [
     "SetStatus",
     "SignOut",
     "Unblock",
+    "Undo",
     "Unit",
     "due_grants",
     "with_defaults",

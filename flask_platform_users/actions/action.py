@@ -16,6 +16,7 @@ from ..guard import guarded
 from ..models import as_kept
 from ..policy import Policy
 from ..results import Population, UserDetails, UserRow
+from ..states import States
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +47,14 @@ class Unit:
             model instance.
         form: the validated form; None where the action has none.
         directory: reads the same platform in the same transaction.
+        states: what the plugin keeps beside the host's rows, see ``keep`` and ``kept``.
         actor_id: by what the history knows the person; None for the system.
         actor_name: what the history calls them.
         zone: the time zone in which they type moments.
+        many: to how many users the action is done together.
         policy: the host's rules.
+        undo: what ``reverse`` will need to take it back, as JSON can keep it; None as long as it
+            cannot be taken back. ``perform`` sets it.
         memo: what ``perform`` leaves for ``committed`` and ``answer``.
         signed_out: whether the user's sessions end with this.
     """
@@ -58,10 +63,13 @@ class Unit:
     user: UserDetails
     form: Any
     directory: Directory
+    states: States
     actor_id: str | None = None
     actor_name: str = ""
     zone: tzinfo = UTC
+    many: int = 1
     policy: Policy
+    undo: dict[str, Any] | None = None
     memo: dict[str, Any] = field(default_factory=dict)
     signed_out: bool = False
 
@@ -120,7 +128,7 @@ class Unit:
         except IntegrityError as error:
             raise HookError(hook, f"broke a rule of the database ({error.orig})"[:500]) from error
         tables = self.mapping.tables
-        for table in (tables.note, tables.grant, tables.state):
+        for table in (tables.note, tables.grant, tables.undo, tables.state):
             self.session.execute(
                 sa.delete(table).where(
                     table.c.platform_key == self.directory.platform,
@@ -128,6 +136,7 @@ class Unit:
                 ),
                 bind_arguments=self.mapping.bind,
             )
+        self.states.forget(self.user.key)
         if self.directory.among("present").has(self.user.key):
             self.keep(deleted_at=self.now)
 
@@ -140,24 +149,16 @@ class Unit:
 
     def keep(self, **values: Any) -> None:
         """Set columns of the user's row in the plugin's own ``state`` table."""
-        table = self.mapping.tables.state
-        key = {"platform_key": self.directory.platform, "user_key": self.user.key}
-        mine = sa.and_(*(table.c[name] == value for name, value in key.items()))
-        bind = self.mapping.bind
-        changed = self.session.execute(
-            sa.update(table).where(mine).values(**values), bind_arguments=bind
-        )
-        if changed.rowcount == 0:
-            self.session.execute(sa.insert(table).values(**key, **values), bind_arguments=bind)
+        self.states.keep(self.user.key, values)
 
     def kept(self) -> Mapping[str, Any]:
         """Return the user's row of the ``state`` table; empty if nothing was ever kept."""
-        table = self.mapping.tables.state
-        statement = sa.select(table).where(
-            table.c.platform_key == self.directory.platform, table.c.user_key == self.user.key
-        )
-        row = self.session.execute(statement, bind_arguments=self.mapping.bind).first()
-        return {} if row is None else row._mapping
+        return self.states.of(self.user.key)
+
+    def flush(self) -> None:
+        """Write what was changed so far, so that it can be read back."""
+        self.session.flush()
+        self.states.flush()
 
 
 class Action:
@@ -176,6 +177,10 @@ class Action:
             still be restored. Nobody else is found, nor offered it.
         shows_first: whether a filled-in form is shown once more, with the impact of what was
             chosen, before it is done.
+        for_many: whether it may be done to many users at once.
+        leaves: where the users are then.
+        same_form: whether the form is the same for all users it is sent for at once, whoever they
+            are, so that it has to be checked once only.
         fresh: whether the person must have signed in by themselves in this session, and not by a
             cookie or a token.
         form: the fields to fill in, a ``wtforms.Form``; a field named ``reason`` goes into the
@@ -191,6 +196,9 @@ class Action:
     by_system: ClassVar[bool] = False
     among: ClassVar[Population] = "present"
     shows_first: ClassVar[bool] = False
+    for_many: ClassVar[bool] = False
+    leaves: ClassVar[Population] = "present"
+    same_form: ClassVar[bool] = False
     fresh: ClassVar[bool] = False
     form: ClassVar[type[Form] | None] = None
     done: ClassVar[str]
@@ -246,6 +254,19 @@ class Action:
         False says that there was nothing to do: then nothing is recorded.
         """
         raise NotImplementedError(f"{type(self).__name__}.perform")
+
+    @property
+    def permission(self) -> str:
+        """What ``Policy.allows`` is asked for: the name, unless one goes by another's."""
+        return self.name
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:  # noqa: ARG002
+        """Take back what ``perform`` did; ``kept`` is what it left in ``unit.undo``.
+
+        Nothing else has touched the user since. Returning False says that there is nothing to
+        take back.
+        """
+        return False
 
     def committed(self, unit: Unit) -> None:
         """Do what may only be done once the change is certain: mails, revoked sessions.

@@ -1,8 +1,8 @@
 """Delete, restore and purge."""
 
 import unicodedata
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from wtforms import Form, StringField, ValidationError
@@ -45,12 +45,17 @@ class Delete(Action):
     icon: ClassVar[str] = "removed"
     dangerous: ClassVar[bool] = True
     form: ClassVar[type[Form]] = DeleteForm
+    for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
+    leaves: ClassVar[Population] = "deleted"
     done: ClassVar[str] = "deleted {user}"
 
     def build_form(self, unit: Unit, data: Any = None) -> DeleteForm:
         """Expect the user's name."""
         form = DeleteForm(data)
         form.expected = one_line(unit.user.name) or str(unit.user.key)
+        if unit.many > 1:
+            form.expected = f"delete {unit.many} users"
         form.confirm.label.text = f"Type {form.expected} to confirm"
         grace = unit.mapping.grace
         form.confirm.description = (
@@ -78,9 +83,14 @@ class Delete(Action):
         if unit.mapping.grace > timedelta():
             unit.keep(deleted_at=unit.now, purge_at=unit.now + unit.mapping.grace)
             unit.sign_out()
+            unit.undo = {}
         else:
             unit.signed_out = True
             unit.delete_record()
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Do what restoring does."""
+        unit.keep(deleted_at=None, purge_at=None)
 
 
 class Restore(Action):
@@ -91,6 +101,8 @@ class Restore(Action):
     icon: ClassVar[str] = "restore"
     among: ClassVar[Population] = "deleted"
     form: ClassVar[type[Form]] = ReasonForm
+    for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "restored {user}"
 
     def question(self, user: UserRow) -> str:
@@ -99,8 +111,18 @@ class Restore(Action):
 
     def perform(self, unit: Unit) -> None:
         """Forget the deletion."""
+        unit.undo = {name: unit.kept()[name].isoformat() for name in ("deleted_at", "purge_at")}
         unit.keep(deleted_at=None, purge_at=None)
         unit.sign_out()
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:
+        """Delete them again, with the grace that they had."""
+        moments = {name: datetime.fromisoformat(kept[name]) for name in ("deleted_at", "purge_at")}
+        if moments["purge_at"] <= unit.now:
+            return False
+        unit.keep(**moments)
+        unit.sign_out()
+        return None
 
 
 class Purge(Action):

@@ -214,8 +214,13 @@ class _Giving(Action):
             reason=form.reason.data,
             note=form.note.data,
         )
-        if not kept:
+        if kept is None:
             raise RefusedError(f"{unit.user.name} has {offer.name} already.")
+        unit.undo = {"grant": kept}
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:
+        """Let it lapse: what was there before comes back."""
+        return Granting(unit).stop_by_id(kept["grant"])
 
 
 class AssignPlan(_Giving):
@@ -223,6 +228,7 @@ class AssignPlan(_Giving):
 
     name: ClassVar[str] = "assign_plan"
     label: ClassVar[str] = "Assign plan"
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "assigned a plan to {user}"
     kind: ClassVar[Literal["plan", "add_on"]] = "plan"
     noun: ClassVar[str] = "Plan"
@@ -242,6 +248,7 @@ class GiveAddOn(_Giving):
     name: ClassVar[str] = "give_add_on"
     label: ClassVar[str] = "Give add-on"
     icon: ClassVar[str] = "add_on"
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "gave an add-on to {user}"
     kind: ClassVar[Literal["plan", "add_on"]] = "add_on"
     noun: ClassVar[str] = "Add-on"
@@ -283,6 +290,7 @@ class RemoveAddOn(Action):
     icon: ClassVar[str] = "add_on_removed"
     shows_first: ClassVar[bool] = True
     form: ClassVar[type[Form]] = RemovalForm
+    for_many: ClassVar[bool] = True
     done: ClassVar[str] = "removed an add-on from {user}"
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
@@ -330,7 +338,11 @@ class RemoveAddOn(Action):
 
     def perform(self, unit: Unit) -> None:
         """Take back what was given by hand, else what the user has beside it."""
-        Granting(unit).remove(unit.form.offer.data)
+        unit.undo = Granting(unit).remove(unit.form.offer.data)
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:
+        """Give it again, on the terms that it was given on."""
+        return Granting(unit).give_again(kept)
 
 
 def offers(unit: Unit, kind: str) -> list[Offer]:

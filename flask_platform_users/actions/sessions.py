@@ -16,6 +16,8 @@ class SignOut(Action):
     label: ClassVar[str] = "Sign out everywhere"
     icon: ClassVar[str] = "sign_out"
     form: ClassVar[type[Form]] = ReasonForm
+    for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "signed {user} out everywhere"
 
     def question(self, user: UserRow) -> str:

@@ -1,6 +1,6 @@
 """Set a status, block and unblock."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -13,6 +13,9 @@ from ..formatting import STATUS_LABELS
 from ..results import UserRow
 from .action import Action, Impact, Unit
 from .forms import MomentField, ReasonField, ReasonForm, refuse_beyond, tidy
+
+BLOCK = ("blocked_at", "blocked_until", "block_reason", "status_before")
+"""What the plugin keeps of a block."""
 
 UNBLOCKED = {"blocked_at": None, "blocked_until": None, "block_reason": None, "status_before": None}
 
@@ -31,6 +34,8 @@ class SetStatus(Action):
     label: ClassVar[str] = "Set status"
     icon: ClassVar[str] = "status"
     form: ClassVar[type[Form]] = StatusForm
+    for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "changed the status of {user}"
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:
@@ -52,15 +57,23 @@ class SetStatus(Action):
         status = unit.form.status.data
         if status == unit.user.status:
             return False
+        if unit.user.status in unit.mapping.writable or unit.kept().get("blocked_at"):
+            unit.undo = {"status": unit.user.status, "block": _block(unit)}
         unit.write_status(status)
         if unit.kept():
             unit.keep(**UNBLOCKED)
         if status in unit.mapping.shut_out:
             unit.sign_out()
-        unit.session.flush()
+        unit.flush()
         if unit.directory.user(str(unit.user.key)).status != status:
             raise HookError("Status(write=...)", f"did not bring about the status {status!r}")
         return None
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> None:
+        """Write the status from before, and the block if there was one."""
+        if kept["status"] in unit.mapping.writable:
+            unit.write_status(kept["status"])
+        unit.keep(**_read_block(kept["block"]))
 
 
 class BlockForm(Form):
@@ -94,6 +107,8 @@ class Block(Action):
     icon: ClassVar[str] = "blocked"
     dangerous: ClassVar[bool] = True
     form: ClassVar[type[Form]] = BlockForm
+    for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "blocked {user}"
 
     def __init__(self, reasons: Sequence[str] = ()) -> None:
@@ -139,6 +154,11 @@ class Block(Action):
             status_before=before,
         )
         unit.sign_out()
+        unit.undo = {}
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Do what unblocking does."""
+        _end_block(unit)
 
 
 class Unblock(Action):
@@ -148,6 +168,8 @@ class Unblock(Action):
     label: ClassVar[str] = "Unblock"
     icon: ClassVar[str] = "active"
     form: ClassVar[type[Form]] = ReasonForm
+    for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
     done: ClassVar[str] = "unblocked {user}"
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
@@ -168,10 +190,19 @@ class Unblock(Action):
 
     def perform(self, unit: Unit) -> None:
         """Forget the block, and write back the status from before."""
-        before = unit.kept()["status_before"]
-        unit.keep(**UNBLOCKED)
-        if before:
-            unit.write_status(before)
+        unit.undo = {"block": _block(unit)}
+        _end_block(unit)
+
+    def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:
+        """Block as it was; a block whose end has come meanwhile is over."""
+        block = _read_block(kept["block"])
+        if block["blocked_until"] is not None and block["blocked_until"] <= unit.now:
+            return False
+        if block["status_before"]:
+            unit.write_status("blocked")
+        unit.keep(**block)
+        unit.sign_out()
+        return None
 
 
 class EndBlock(Action):
@@ -185,12 +216,35 @@ class EndBlock(Action):
 
     def perform(self, unit: Unit) -> bool | None:
         """Forget it; where the host still says blocked, the status from before comes back."""
-        kept = unit.kept()
+        kept = dict(unit.kept())
         until = kept.get("blocked_until")
         if until is None or until > unit.now:
             return False
         unit.keep(**UNBLOCKED)
+        unit.flush()
         host_says = unit.directory.user(str(unit.user.key)).status
         if kept["status_before"] and host_says == "blocked":
             unit.write_status(kept["status_before"])
         return None
+
+
+def _end_block(unit: Unit) -> None:
+    before = unit.kept()["status_before"]
+    unit.keep(**UNBLOCKED)
+    if before:
+        unit.write_status(before)
+
+
+def _block(unit: Unit) -> dict[str, str | None]:
+    """Return the block that is in force as JSON can keep it."""
+    kept = unit.kept()
+    values = {name: kept.get(name) for name in BLOCK}
+    return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in values.items()}
+
+
+def _read_block(kept: Mapping[str, Any]) -> dict[str, Any]:
+    moments = {
+        name: kept[name] and datetime.fromisoformat(kept[name])
+        for name in ("blocked_at", "blocked_until")
+    }
+    return {**kept, **moments}

@@ -17,7 +17,8 @@ from ..errors import CursorError, NotFoundError, RefusedError
 from ..history import History, HistoryQuery
 from ..impersonation import SAFE
 from ..listing import listed
-from ..pipeline import Order, facts, request_id
+from ..orders import Order, request_id
+from ..results import facts
 from ..sessions import Sessions
 from .bodies import body, query
 from .forms import described, fields_of, filled_in, schema_of
@@ -182,6 +183,7 @@ class ApiViews:
             seen=self._seen(action, key),
             request_id=self._request_id([name, key, json.dumps(values, sort_keys=True)]),
             address=request.remote_addr or "",
+            once=True,
         )
         result = self.door.pipeline().run(order)
         event = None if result.seq is None else History(self.door.directory()).event(result.seq)

@@ -35,7 +35,8 @@ from example_app.models import (
 )
 from flask_platform_users.audit import Chain
 from flask_platform_users.history import History, HistoryQuery
-from flask_platform_users.pipeline import Order, Pipeline
+from flask_platform_users.orders import Order
+from flask_platform_users.pipeline import Pipeline
 from flask_platform_users.settings import Settings
 
 OWNER = 1

@@ -21,7 +21,8 @@ from werkzeug.datastructures import MultiDict
 from example_app import create_app
 from example_app.models import User, db
 from flask_platform_users.errors import RefusedError
-from flask_platform_users.pipeline import Order, Pipeline
+from flask_platform_users.orders import Order
+from flask_platform_users.pipeline import Pipeline
 from flask_platform_users.settings import Settings
 
 from .kill import FORMS, OWNER, fill, user, verified

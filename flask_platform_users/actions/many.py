@@ -1,0 +1,14 @@
+"""What the history calls a job."""
+
+from typing import ClassVar
+
+from .action import Action
+
+
+class Many(Action):
+    """The end of a job: one entry beside those of its users."""
+
+    name: ClassVar[str] = "many"
+    label: ClassVar[str] = "Many users at once"
+    by_system: ClassVar[bool] = True
+    done: ClassVar[str] = "did the same to many users"

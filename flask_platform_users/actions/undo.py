@@ -1,0 +1,109 @@
+"""Take back what was done, as long as nothing else has touched the user since."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from ..results import facts
+from .action import Action, Unit
+
+
+class Undo(Action):
+    """Take back one entry of the history, or those of a job. It is an entry itself.
+
+    Args:
+        original: the action whose entry it is.
+        seq: the number of the entry.
+        job: the id of the job, where it is about all of its users.
+    """
+
+    name: ClassVar[str] = "undo"
+    label: ClassVar[str] = "Undo"
+    icon: ClassVar[str] = "restore"
+    by_system: ClassVar[bool] = True
+    for_many: ClassVar[bool] = True
+    same_form: ClassVar[bool] = True
+    done: ClassVar[str] = "took back what was done to {user}"
+
+    def __init__(
+        self, original: Action | None = None, *, seq: int | None = None, job: str | None = None
+    ) -> None:
+        self.original = original or self
+        self.seq = seq
+        self.job = job
+        if original is not None:
+            self.among = original.leaves  # type: ignore[misc]
+
+    @property
+    def permission(self) -> str:
+        """Whoever may do it may take it back."""
+        return self.original.name
+
+    def refusal(self, unit: Unit) -> str | None:
+        """Say what changed in between."""
+        entry = self._entry(unit)
+        if entry is None:
+            return "This cannot be taken back any more."
+        event = unit.mapping.tables.event.c
+        later = unit.session.execute(
+            sa.select(event.action, event.changes)
+            .where(
+                event.platform_key == unit.directory.platform,
+                event.user_key == unit.user.key,
+                event.seq > entry.seq,
+                event.outcome == "done",
+                event.changes != "{}",
+            )
+            .order_by(event.seq.desc())
+            .limit(1),
+            bind_arguments=unit.mapping.bind,
+        ).first()
+        if later is not None:
+            told = "; ".join(
+                f"{name} from “{was or 'none'}” to “{now or 'none'}”"
+                for name, (was, now) in json.loads(later.changes).items()
+            )
+            return f"{unit.user.name} was changed since then: {told}."
+        present = facts(unit.user) | dict(self.original.facts(unit))
+        for name, (_, after) in json.loads(entry.changes).items():
+            if name in present and present[name] != after:
+                return (
+                    f"{unit.user.name} was changed since then: {name} was “{after or 'none'}” "
+                    f"and is “{present[name] or 'none'}” now."
+                )
+        return None
+
+    def facts(self, unit: Unit) -> Mapping[str, str]:
+        """Tell what the original tells."""
+        return {} if self.original is self else self.original.facts(unit)
+
+    def perform(self, unit: Unit) -> bool | None:
+        """Let the original take it back."""
+        entry = self._entry(unit)
+        return False if entry is None else self.original.reverse(unit, json.loads(entry.data))
+
+    def _entry(self, unit: Unit) -> Any:
+        tables = unit.mapping.tables
+        event, undo = tables.event.c, tables.undo.c
+        which = (
+            event.request_id.startswith(f"{self.job}.", autoescape=True)
+            if self.job is not None
+            else event.seq == self.seq
+        )
+        statement = (
+            sa.select(event.seq, event.changes, undo.data)
+            .select_from(tables.event)
+            .join(
+                tables.undo,
+                (undo.platform_key == event.platform_key) & (undo.seq == event.seq),
+            )
+            .where(
+                event.platform_key == unit.directory.platform,
+                event.user_key == unit.user.key,
+                event.action == self.original.name,
+                which,
+            )
+        )
+        return unit.session.execute(statement, bind_arguments=unit.mapping.bind).first()
