@@ -43,6 +43,7 @@ format: .venv/lint
 	$(BIN)/ruff format .
 
 bench: .venv/bench
+	@$(BIN)/python -m bench.gate --write
 	@$(BIN)/python -m bench --write $(ARGS)
 
 clean:

@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
 
-from . import auth, product
+from . import access_log, auth, product
 from .models import db
 from .platform_users import platform_users
 
@@ -66,6 +66,7 @@ def create_app(
     app.register_error_handler(404, _not_found)
     app.register_error_handler(500, _failed)
     app.after_request(_add_headers)
+    app.after_request(access_log.write)
     return app
 
 

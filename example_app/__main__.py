@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import logging
 import os
 import socket
 import sys
@@ -35,6 +36,8 @@ def main() -> None:
         for sign_in in demo.SIGN_INS:
             print(f"  {sign_in.email:<24}{sign_in.note}")
         print("\nCtrl-C ends it.", flush=True)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # access_log has more to say
         make_server(HOST, port, app, threaded=True, fd=listener.fileno()).serve_forever()
 
 

@@ -5,30 +5,37 @@ from functools import cache
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, current_user, login_user, logout_user
+from flask_login import (
+    LoginManager,
+    confirm_login,
+    current_user,
+    login_required,
+    login_user,
+    logout_user,
+)
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from werkzeug.security import check_password_hash, generate_password_hash
-from wtforms import EmailField, PasswordField
+from wtforms import EmailField, PasswordField, ValidationError
 from wtforms.validators import InputRequired, Length, Regexp
 from wtforms.widgets import PasswordInput
 
 from . import demo
 from .models import User, db, utc_now
+from .platform_users import platform_users
 
 WRONG = "This email and password do not belong together."
-REFUSED = {
-    "blocked": "This account is blocked. Write to the support of your platform.",
-    "inactive": "This account is inactive. Write to the support of your platform to reopen it.",
-    "pending": "This account awaits confirmation. Follow the link in the invitation first.",
-}
-
+PENDING = "This account awaits confirmation. Follow the link in the invitation first."
+WHERE_TO_ASK = "Write to the support of your platform."
+SIGNED_OUT = "You were signed out. Sign in again to go on."
 
 pages = Blueprint("auth", __name__)
 login_manager = LoginManager()
 login_manager.login_view = "auth.login"
 login_manager.login_message = None
+login_manager.refresh_view = "auth.confirm"
+login_manager.needs_refresh_message = None
 
 
 @login_manager.user_loader  # type: ignore[untyped-decorator]
@@ -60,6 +67,34 @@ class LoginForm(FlaskForm):  # type: ignore[misc]
     )
 
 
+class ConfirmForm(FlaskForm):  # type: ignore[misc]
+    """The password of whoever is signed in."""
+
+    now = PasswordField(
+        "Present password",
+        validators=[InputRequired("Enter your present password.")],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+    def validate_now(self, field: PasswordField) -> None:
+        """Refuse whoever does not know it."""
+        if not check_password_hash(current_user.password_hash, (field.data or "")[:200]):
+            raise ValidationError("This is not your present password.")
+
+
+class PasswordForm(ConfirmForm):
+    """The password as it is, and as it shall be."""
+
+    new = PasswordField(
+        "New password",
+        validators=[
+            InputRequired("Enter a new password."),
+            Length(min=12, max=200, message="A password has 12 to 200 characters."),
+        ],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
 @pages.route("/login", methods=["GET", "POST"])
 def login() -> ResponseReturnValue:
     """Show the sign-in form; sign in an active user whose password is right."""
@@ -71,8 +106,10 @@ def login() -> ResponseReturnValue:
         user = user_with_password(form.email.data or "", form.password.data or "")
         if user is None:
             refusal, code = WRONG, 401
+        elif not (answer := platform_users.may_sign_in(user)):
+            refusal, code = f"{answer.sentence} {WHERE_TO_ASK}", 403
         elif not user.is_active:
-            refusal, code = REFUSED[user.status], 403
+            refusal, code = PENDING, 403
         else:
             login_user(user)
             user.last_login_at = utc_now()
@@ -80,6 +117,7 @@ def login() -> ResponseReturnValue:
             return redirect(local_path(request.args.get("next")) or url_for("product.home"))
     elif request.method == "GET":
         prefill(form, request.args.get("as"))
+        refusal = why_turned_away()
     page = render_template("login.html", form=form, refusal=refusal, sign_ins=demo.SIGN_INS)
     return page, code
 
@@ -91,6 +129,38 @@ def logout() -> ResponseReturnValue:
     session.clear()
     flash("You are signed out.", "success")
     return redirect(url_for("auth.login"))
+
+
+@pages.route("/confirm", methods=["GET", "POST"])
+@login_required  # type: ignore[untyped-decorator]
+def confirm() -> ResponseReturnValue:
+    """Ask for the password before what only somebody who signed in just now may do."""
+    form = ConfirmForm()
+    if form.validate_on_submit():
+        confirm_login()
+        return redirect(local_path(request.args.get("next")) or url_for("product.home"))
+    return render_template("confirm.html", form=form)
+
+
+@pages.route("/password", methods=["GET", "POST"])
+@login_required  # type: ignore[untyped-decorator]
+def password() -> ResponseReturnValue:
+    """Change the own password; whoever is only seen as this user cannot."""
+    form = PasswordForm()
+    if form.validate_on_submit():
+        current_user.password_hash = generate_password_hash(form.new.data or "")
+        db.session.commit()
+        flash("Your password is changed.", "success")
+        return redirect(url_for("product.settings"))
+    return render_template("password.html", form=form)
+
+
+def why_turned_away() -> str | None:
+    """Return what to tell somebody whose session does not count any more."""
+    away = platform_users.turned_away
+    if away is None:
+        return None
+    return f"{away.sentence} {WHERE_TO_ASK}" if away.sentence else SIGNED_OUT
 
 
 def user_with_password(email: str, password: str) -> User | None:

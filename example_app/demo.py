@@ -21,6 +21,7 @@ SIGN_INS = (
     SignIn("owner@acme.example", "Ada Holm", "owner", "acme", "owns Acme Connect", "Europe/Berlin"),
     SignIn("staff@acme.example", "Jonas Weber", "staff", "acme", "staff, may look but not act"),
     SignIn("user@acme.example", "Mira Castellanos", "admin", "acme", "an ordinary user"),
+    SignIn("support@acme.example", "Noor Aziz", "staff", "acme", "staff, may log in as users"),
     SignIn(
         email="owner@globex.example",
         name="Henri Dubois",
@@ -38,3 +39,6 @@ SIGN_INS = (
         timezone="Asia/Kolkata",
     ),
 )
+
+PERMISSIONS = {"support@acme.example": ["view", "impersonate"]}
+"""What staff may do on the page Platform Users, where that is more than to look."""

@@ -102,6 +102,8 @@ class User(UserMixin, Model):  # type: ignore[misc]
     phone: Mapped[str | None] = mapped_column(String(32))
     role: Mapped[str] = mapped_column(String(16))
     status: Mapped[str] = mapped_column(String(16))
+    signed_out_at: Mapped[datetime | None]
+    open_to_support: Mapped[bool] = mapped_column(default=True)
     permissions: Mapped[list[str]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_login_at: Mapped[datetime | None]

@@ -34,6 +34,15 @@ class ProductPolicy(Policy):
         """Return the time zone that this person chose."""
         return actor.timezone
 
+    def declines_impersonation(self, actor: User, user: User) -> str | None:  # noqa: ARG002
+        """Return the sentence that stops support where the user does not want them."""
+        if user.open_to_support:
+            return None
+        return (
+            f"{user.username} does not let support open their account. They can allow it in their "
+            "settings, under “Support access”."
+        )
+
 
 platform_users = PlatformUsers(
     db,
@@ -48,6 +57,7 @@ platform_users = PlatformUsers(
         status=Status.column(User.status),
         last_login=User.last_login_at,
         created=User.created_at,
+        signed_out=User.signed_out_at,
     ),
     channels=[
         Count(
@@ -89,5 +99,6 @@ platform_users = PlatformUsers(
         landing="product.home",
         reasons=["Asked for help by mail", "Checking a reported fault"],
         ticket="Support case",
+        forbidden=["auth.confirm", "auth.password", "product.support_access"],
     ),
 )

@@ -21,7 +21,7 @@ from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload
-from wtforms import StringField, TextAreaField
+from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional, Regexp
 
 from .brand import stylesheet
@@ -39,6 +39,7 @@ from .models import (
     utc_now,
 )
 from .plans import subscription_of
+from .platform_users import platform_users
 
 CHANNELS = {"whatsapp": "WhatsApp", "webchat": "Webchat", "instagram": "Instagram"}
 CONTACTS_PER_PAGE = 20
@@ -87,6 +88,12 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]
         ],
         render_kw={"autocomplete": "tel", "inputmode": "tel"},
     )
+
+
+class SupportForm(FlaskForm):  # type: ignore[misc]
+    """Whether support may see the product as the user does."""
+
+    open_to_support = BooleanField("Support may open my account")
 
 
 @pages.get("/brand/<slug>.css")
@@ -214,8 +221,27 @@ def settings() -> ResponseReturnValue:
             ("Team members", count(TeamMember), plan.max_team_members),
         ]
     return render_template(
-        "settings.html", form=form, channels=channels, subscription=subscription, usage=usage
+        "settings.html",
+        form=form,
+        support=SupportForm(obj=current_user, prefix="support-"),
+        looks=platform_users.impersonations_of(current_user),
+        channels=channels,
+        subscription=subscription,
+        usage=usage,
     )
+
+
+@pages.post("/settings/support")
+@login_required  # type: ignore[untyped-decorator]
+def support_access() -> ResponseReturnValue:
+    """Let support open the account, or not; who is looking at it just now is out with that."""
+    form = SupportForm(prefix="support-")
+    if form.validate_on_submit():
+        current_user.open_to_support = form.open_to_support.data
+        db.session.commit()
+        said = "Support may" if current_user.open_to_support else "Nobody of support may"
+        flash(f"{said} open your account.", "success")
+    return redirect(url_for("product.settings"))
 
 
 def count(model: type[Contact | Template | Campaign | TeamMember]) -> int:

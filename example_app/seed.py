@@ -100,7 +100,9 @@ class Seeder:
                     phone=self.phone(brand.locales[0]),
                     role=sign_in.role,
                     status="active",
-                    permissions=["view"] if sign_in.role == "staff" else [],
+                    permissions=demo.PERMISSIONS.get(sign_in.email, ["view"])
+                    if sign_in.role == "staff"
+                    else [],
                     created_at=self.now - OLDEST - timedelta(hours=20 - place),
                     last_login_at=self.now - timedelta(hours=place * 3),
                     timezone=sign_in.timezone,

@@ -8,13 +8,13 @@ from flask import Response, g
 def add_banner(response: Response, render: Callable[[], str]) -> Response:
     """Put the banner before the end of an HTML page that does not have it yet.
 
-    Anything else stays as it is: other types, what is streamed, sent from a file or compressed,
-    and pages or fragments without an end of their own.
+    Anything else stays as it is: other types, what is streamed (of a length that is not known yet),
+    sent from a file or compressed, and pages or fragments without an end of their own.
     """
     if (
         g.get("_platform_users_bannered")
         or response.mimetype not in {"text/html", "application/xhtml+xml"}
-        or response.is_streamed
+        or (response.is_streamed and "Content-Length" not in response.headers)
         or response.direct_passthrough
         or response.content_encoding
         or response.status_code in {204, 304}

@@ -30,6 +30,7 @@ from .pipeline import Pipeline
 from .results import UserDetails, UserRow
 from .schemas import ListSchema
 from .settings import Settings
+from .transaction import is_read_only
 from .zones import zone_of
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ class Door:
             sqlalchemy.exc.OperationalError
             | sqlalchemy.exc.InterfaceError
             | sqlalchemy.exc.TimeoutError,
-        )
+        ) or is_read_only(error)
 
     def platform(self) -> Any:
         """Return the key of the platform that the signed-in person runs, None if none."""

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, current_app, g, has_request_context, request
+from flask_login import current_user
 from flask_sqlalchemy import SQLAlchemy
 
 from .actions import (
@@ -212,6 +213,18 @@ class PlatformUsers:
         """
         zone = zone_of(self.policy.timezone_of(user))
         return self.gate.may_sign_in(user, self.policy.platform_in_use(user), zone)
+
+    @property
+    def turned_away(self) -> SignIn | None:
+        """Tell, in a request, that its session does not count any more, and why.
+
+        For the sign-in page that whoever was blocked meanwhile is sent to. The sentence is empty if
+        they may sign in again, and the whole is None if there is no such session.
+        """
+        if not has_request_context() or current_user.is_authenticated:
+            return None
+        person = g.get("_platform_users_turned_away")
+        return None if person is None else self.may_sign_in(person)
 
     @property
     def seen_as(self) -> Receipt | None:

@@ -92,9 +92,9 @@ class Gate:
     def may_sign_in(self, person: Any, platform: Any = None, zone: tzinfo = UTC) -> SignIn:
         """Say whether a person may sign in now, and else why not, in their time zone.
 
-        One statement.
+        At most one statement.
         """
-        if not isinstance(person, self.mapping.users.model):
+        if not isinstance(person, self.mapping.users.model) or self._is_plain(person):
             return SignIn()
         mine = self._standings(person, platform)
         if not mine or any(self._admits(standing) for standing in mine):

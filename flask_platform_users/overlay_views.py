@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -118,6 +119,7 @@ class OverlayViews:
         )
         if not _wants_html():
             return _plainly(403, "This was not done: the product is only seen as somebody else.")
+        came_from = more.get("came_from") or _came_from()
         return self._page(
             "overlay_refused.html",
             403,
@@ -125,13 +127,15 @@ class OverlayViews:
             why=why,
             form=more.get("form") or (WhyForm() if may_ask else None),
             wanted=more.get("wanted") or f"{request.method} {request.path}",
-            came_from=more.get("came_from") or self._seal().dumps(_came_from()),
+            came_from=self._seal().dumps(came_from),
+            back_url=came_from or self._landing(),
             error=more.get("error"),
         )
 
     def _allow_changes(self, overlay: Overlay) -> Response:
         """Open a few minutes for changes, for a second reason."""
         self.door.check_csrf()
+        g._platform_users_unlisted = True  # the history tells it, and nothing of the user's changed
         assert overlay.receipt is not None  # noqa: S101  (it is good)
         try:
             came_from = self._seal().loads(request.form.get("came_from", ""))
@@ -154,20 +158,20 @@ class OverlayViews:
                 "read_only",
                 form=caught.form,
                 wanted=request.form.get("wanted", "")[:500],
-                came_from=self._seal().dumps(came_from),
+                came_from=came_from,
                 error=caught.sentence,
             )
             page.status_code = error.status
             return page
         except (RefusedError, NotFoundError, HookError):
             return self._refuse(overlay, "forbidden")
-        config = self.door.extension.impersonation
-        landing = url_for(config.landing) if config is not None else "/"
+        overlay = replace(overlay, receipt=self.door.impersonations.again(overlay.receipt))
+        g._platform_users_overlay = overlay  # for the banner
         return self._page(
             "overlay_allowed.html",
             200,
             overlay,
-            came_from=came_from or landing,
+            back_url=came_from or self._landing(),
             minutes=int(WRITING.total_seconds() // 60),
         )
 
@@ -220,6 +224,7 @@ class OverlayViews:
         return {
             "receipt": receipt,
             "writes": receipt is not None and receipt.writes(now),
+            "left": receipt and max(0, int((receipt.ends_at - now).total_seconds())),
             "csrf_field": current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"),
             "csrf": generate_csrf(),
             "stop_url": url_for(f"{name}.stop_impersonation"),
@@ -245,6 +250,10 @@ class OverlayViews:
         found = current_app.jinja_env.get_template(f"platform_users/{template}")
         zone = zone_of(self.door.extension.policy.timezone_of(overlay.owner))
         return found.render(**self.door.standalone_context(zone), **context)
+
+    def _landing(self) -> str:
+        config = self.door.extension.impersonation
+        return url_for(config.landing) if config is not None else "/"
 
     def _seal(self) -> URLSafeSerializer:
         return URLSafeSerializer(secret_keys(), salt="flask-platform-users.came-from")

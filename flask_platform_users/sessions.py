@@ -181,6 +181,7 @@ class Sessions:
             extension = views.door.extension
             platform = extension.policy.platform_in_use(person)
             if not extension.gate.admits(person, at, platform):
+                g._platform_users_turned_away = person
                 return None
         return person
 
@@ -304,7 +305,8 @@ class Sessions:
         if found.why is not None or found.receipt is None or OVERLAY not in session:
             return response
         response.headers["X-Impersonating"] = "1"
-        if request.method not in SAFE or not _is_asset(response):
+        listed = request.method not in SAFE or not _is_asset(response)
+        if listed and not g.get("_platform_users_unlisted"):
             self._note(found.views.door, found.receipt, response)
         return add_banner(response, found.views.banner)
 

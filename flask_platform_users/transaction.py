@@ -16,6 +16,9 @@ T = TypeVar("T")
 TRIES = 4
 """How often a unit is tried when the database asks for another try."""
 
+WAIT = "10s"
+"""How long PostgreSQL waits for a lock before the unit is tried again."""
+
 # PostgreSQL: serialization failure, deadlock, lock not available. MySQL, MariaDB: deadlock, lock
 # wait timeout, record changed since it was read, and a savepoint that went with a deadlock. SQLite:
 # busy, and its snapshot variant.
@@ -27,7 +30,7 @@ def begin(chain: "Chain") -> None:
     session: Any = chain.session
     session.rollback()
     if session.get_bind(**chain.bind).dialect.name == "postgresql":
-        session.execute(sa.text("SET LOCAL lock_timeout = '10s'"), bind_arguments=chain.bind)
+        session.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT}'"), bind_arguments=chain.bind)
     chain.lock()
 
 
@@ -69,3 +72,8 @@ def insert_all(
     if len(rows) > 1 and dialect.insert_executemany_returning:
         statement = statement.returning(next(iter(table.primary_key)))
     session.execute(statement, list(rows), bind_arguments=bind)
+
+
+def is_read_only(error: Exception) -> bool:
+    """Say whether PostgreSQL takes no changes just now, as a replica does."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "25006"

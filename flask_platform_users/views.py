@@ -161,7 +161,7 @@ class PageViews:
             try:
                 standing = standing_of(directory, user)
             except Exception as error:
-                current_app.logger.exception("billing.subscription failed for user %s", user.key)
+                current_app.logger.exception("billing.subscription failed for user %r", user.key)
                 if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
                     self.door.extension.db.session.rollback()
         return self.door.render(

@@ -189,6 +189,18 @@ def database(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares an app and a database on one worker, so that each is made once."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if "used_world" in parameters:
+            item.add_marker(pytest.mark.xdist_group(parameters["used_world"]))
+        elif "product" in getattr(item, "fixturenames", ()):
+            group = f"{item.path.stem}/{parameters.get('product', '')}"
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 # What the run prints at its end
 
 

@@ -1,10 +1,22 @@
-"""Just enough of a reader of HTML to see a page as a person does."""
+"""Just enough of a reader of HTML to see a page as a person does, and to see what is not HTML."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from functools import cached_property
+from html import unescape
 
 VOID = frozenset({"meta", "link", "input", "br", "hr", "img"})
+_VERBATIM = frozenset({"script", "style"})
+_TAG = re.compile(
+    r"""<(?: (?P<closes>/)? (?P<tag>[a-zA-Z][\w-]*)
+             (?P<attributes>
+                (?: \s+ [^\s"'<>/=]+ (?: = (?: "[^"]*" | '[^']*' | [^\s"'=<>`]+ ) )? )* )
+             \s* /? >
+         | !-- .*? --> | !doctype [^>]* > )""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:=(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?""")
 
 
 @dataclass
@@ -16,10 +28,16 @@ class Node:
     children: list["Node | str"] = field(default_factory=list)
 
     def __iter__(self) -> Iterator["Node"]:
+        return iter(self.inside)
+
+    @cached_property
+    def inside(self) -> list["Node"]:
+        """All elements inside, in order."""
+        found = []
         for child in self.children:
             if isinstance(child, Node):
-                yield child
-                yield from child
+                found += [child, *child.inside]
+        return found
 
     def all(self, tag: str | None = None, **attributes: str) -> list["Node"]:
         """Return what is inside, by tag and attributes; ``class_`` is one class among several."""
@@ -27,7 +45,7 @@ class Node:
         class_ = wanted.pop("class-", None)
         return [
             node
-            for node in self
+            for node in self.inside
             if (tag is None or node.tag == tag)
             and (class_ is None or class_ in node.attributes.get("class", "").split())
             and all(node.attributes.get(name) == value for name, value in wanted.items())
@@ -45,40 +63,45 @@ class Node:
         return " ".join(" ".join(parts).split())
 
 
-class _Parser(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.path = [Node("", {})]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = [name for name, _ in attrs]
-        assert len(names) == len(set(names)), f"<{tag}> repeats an attribute"
-        node = Node(tag, {name: value or "" for name, value in attrs})
-        self.path[-1].children.append(node)
-        if tag not in VOID:
-            self.path.append(node)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.path.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        node = self.path.pop()
-        assert node.tag == tag, f"</{tag}> closes <{node.tag}>"
-
-    def handle_data(self, data: str) -> None:
-        self.path[-1].children.append(data)
-
-
 def parse(text: str) -> Node:
     """Return a page as a tree.
 
     Raises:
-        AssertionError: an element is not closed, or closed where it should not be.
+        AssertionError: a tag is not written as it should be, an attribute repeats, an element is
+            not closed, or is closed where it should not be.
     """
-    parser = _Parser()
-    parser.feed(text)
-    parser.close()
-    assert len(parser.path) == 1, f"<{parser.path[-1].tag}> is not closed"
-    return parser.path[0]
+    path, at = [Node("", {})], 0
+    while (start := text.find("<", at)) >= 0:
+        if start > at:
+            path[-1].children.append(unescape(text[at:start]))
+        found = _TAG.match(text, start)
+        assert found, f"{text[start : start + 40]!r} is no tag"
+        at = found.end()
+        if not found["tag"]:
+            continue
+        tag = found["tag"].lower()
+        if found["closes"]:
+            closed = path.pop()
+            assert closed.tag == tag, f"</{tag}> closes <{closed.tag}>"
+            continue
+        node = Node(tag, _attributes(tag, found["attributes"]))
+        path[-1].children.append(node)
+        if tag in _VERBATIM:
+            end = text.lower().index(f"</{tag}", at)
+            node.children.append(text[at:end])
+            at = end
+        if tag not in VOID and not found[0].endswith("/>"):
+            path.append(node)
+    path[-1].children.append(unescape(text[at:]))
+    assert len(path) == 1, f"<{path[-1].tag}> is not closed"
+    return path[0]
+
+
+def _attributes(tag: str, written: str) -> dict[str, str]:
+    pairs = [
+        (name.lower(), unescape(double or single or bare))
+        for name, double, single, bare in _ATTRIBUTE.findall(written)
+    ]
+    found = dict(pairs)
+    assert len(found) == len(pairs), f"<{tag}> repeats an attribute"
+    return found

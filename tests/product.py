@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,7 @@ class Product:
         self.extension: PlatformUsers = app.extensions["platform_users"]["platform_users"]
         self.state = self.extension.mapping.tables.state
         with app.app_context():
-            db.create_all()
-            seed()
+            fill()
             self._unused = list(
                 db.session.scalars(
                     sa.select(User.id)
@@ -139,6 +139,34 @@ class Product:
         result = self.app.test_cli_runner().invoke(args=["platform-users", *arguments], **options)
         assert result.exception is None or isinstance(result.exception, SystemExit)
         return result.exit_code, result.output
+
+
+def fill() -> None:
+    """Make the tables of the product, and put into them what its seed makes."""
+    db.create_all()
+    with db.engine.begin() as connection:
+        for table, rows in _seeded():
+            connection.execute(table.insert(), rows)
+            if connection.dialect.name == "postgresql" and "id" in table.c:
+                sequence = sa.func.pg_get_serial_sequence(table.name, "id")
+                last = sa.select(sa.func.max(table.c.id)).scalar_subquery()
+                connection.execute(sa.select(sa.func.setval(sequence, last)))
+
+
+@cache
+def _seeded() -> list[tuple[sa.Table, list[dict[str, Any]]]]:
+    """Return all rows of the seed, which is the slow part, made once in each process."""
+    app = create_app("sqlite://", config={"SECRET_KEY": "secret"})
+    with app.app_context():
+        db.create_all()
+        seed()
+        found = [
+            (table, [dict(row) for row in db.session.execute(sa.select(table)).mappings()])
+            for table in db.metadata.sorted_tables
+        ]
+        db.session.remove()
+        db.engine.dispose()
+    return [(table, rows) for table, rows in found if rows]
 
 
 @contextmanager

@@ -1,12 +1,20 @@
 """Every built-in action does what it says on every host, and the history tells all of it."""
 
 import itertools
-from datetime import timedelta
+import logging
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from flask_platform_users.actions import Block
+from flask_platform_users.history import History, HistoryQuery
+from flask_platform_users.pipeline import Order, Pipeline
+from flask_platform_users.settings import Settings
+
+from .conftest import on_host, on_hosts_where
 from .hosts import Key, Login
 from .html import parse
 from .office import SOON, UNTIL, Office, alert, failing, hidden, verify
@@ -270,6 +278,83 @@ def test_users_of_other_platforms_are_not_found(office: Office) -> None:
     assert office.told() == []
     with world.directory(elsewhere) as directory:
         assert directory.user(str(foreign)).status == "active"
+
+
+@on_hosts_where(lambda can: can.owner_is_user)
+def test_an_owner_who_moved_acts_on_the_new_platform_only(office: Office) -> None:
+    world, elsewhere = office.world, office.world.platform("Globex")
+    (there,) = world.add(world.person(elsewhere))
+    fields = office.hidden("block", office.user) | {"reason": "x"}
+    move(world, office.owner, elsewhere)
+    assert office.send("block", office.user, fields).status_code == 404
+    assert office.client.get(world.user_url(office.user)).status_code == 404
+    assert office.do("block", there, reason="x").status_code == 303
+    assert (office.status(office.user), office.told()) == ("active", [])
+    with world.directory(elsewhere) as directory:
+        assert directory.user(str(there)).status == "blocked"
+        (event,) = History(directory).page(HistoryQuery()).events
+    assert (event.action, event.user_key) == ("block", there)
+
+
+@on_host("d-strings")
+def test_no_name_and_no_reason_begins_a_line_of_the_log(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world, forged = office.world, "x\r\n2030-01-01 CRITICAL forged\x1b[31m"
+    (key,) = world.add(world.person(office.platform, forged))
+    private = world.extension.mapping.tables.event_private.name
+    broken: Any = world.engines[0].dialect.loaded_dbapi.OperationalError
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("The product is broken.")
+
+    def strike(_cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT") and private in statement:
+            raise broken("disk I/O error")
+
+    fields = office.hidden("block", key) | {"reason": forged}
+    for engine in world.engines:
+        sa.event.listen(engine, "do_execute", strike)
+    try:
+        assert office.send("block", key, fields).status_code == 503
+    finally:
+        for engine in world.engines:
+            sa.event.remove(engine, "do_execute", strike)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(world.extension.billing), "subscription", fail)
+        assert office.client.get(world.user_url(key)).status_code == 200
+        patch.setattr(Block, "perform", fail)
+        assert office.send("block", key, fields).status_code == 500
+        patch.undo()
+        patch.setattr(Block, "committed", fail)
+        assert office.send("block", key, fields).status_code == 303
+    written = "\n".join(logging.Formatter().format(record) for record in caplog.records)
+    assert len(caplog.records) >= 4
+    assert "\x1b" not in written
+    assert not [line for line in written.splitlines() if line.startswith("2030")]
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+@on_host("d-strings")
+def test_the_refusals_of_one_person_are_kept_twenty_a_minute_and_two_hundred_a_day(
+    office: Office,
+) -> None:
+    world, now = office.world, [datetime.now(UTC) - timedelta(hours=3)]
+    with world.app.app_context():
+        extension = world.extension
+        directory = extension.directory(office.platform)
+        object.__setattr__(directory, "now", lambda: now[0])
+        keys = Settings.of(world.app).keys(world.app)
+        somebody = SimpleNamespace(name="Mallory", get_id=lambda: "17")
+        pipeline = Pipeline(directory, extension.policy, somebody, keys)
+        kept = []
+        for _ in range(12):
+            for _ in range(22):
+                pipeline.refuse(Order(action=Block(), key="nobody"), "No.")
+            kept.append(pipeline.chain.head()[0])
+            now[0] += timedelta(minutes=2)
+    assert kept == [20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 200, 200]
+    verify(office)
 
 
 @pytest.mark.parametrize("token", [None, "", "stale"])

@@ -297,6 +297,20 @@ def test_without_an_anchor_a_cut_tail_is_all_that_escapes(session: Session) -> N
     assert filled.verify((LENGTH, "0" * 64)) is not None
 
 
+def test_a_clock_that_goes_back_changes_neither_the_order_nor_the_chain(session: Session) -> None:
+    events = chain(session)
+    now = datetime.now(UTC)
+    for hours in (0, -5, -10, 1):
+        events.lock()
+        events.append(Entry(action="block", actor="1"), now + timedelta(hours=hours))
+        session.commit()
+    event = TABLES.event.c
+    told = session.execute(sa.select(event.seq, event.at).order_by(event.seq)).all()
+    assert [seq for seq, _ in told] == [1, 2, 3, 4]
+    assert [round((at - now) / timedelta(hours=1)) for _, at in told] == [0, -5, -10, 1]
+    assert events.verify() is None
+
+
 def test_an_erased_person_leaves_a_chain_that_verifies(session: Session) -> None:
     filled = fill(session)
     assert filled.erase(1) == 4

@@ -1,5 +1,6 @@
 """The example product keeps its contract: what it prints, whom it lets in, what it stores."""
 
+import itertools
 import os
 import re
 import signal
@@ -9,8 +10,9 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -20,9 +22,11 @@ from werkzeug.test import TestResponse
 
 from example_app import create_app
 from example_app.models import OutgoingMail, Platform, Subscription, User, db
-from example_app.seed import seed
+
+from .product import fill
 
 ROOT = Path(__file__).parent.parent
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +34,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     path = tmp_path_factory.mktemp("example") / "example.sqlite3"
     product = create_app(f"sqlite:///{path}", config={"SECRET_KEY": "secret"})
     with product.app_context():
-        db.create_all()
-        seed()
+        fill()
     yield product
     with product.app_context():
         db.session.remove()
@@ -196,3 +199,131 @@ def test_staff_who_may_only_look_are_offered_nothing_and_refused(product: Flask,
     key = key_of(product)
     assert "Send onboarding email" not in client.get(f"/platform/users/id/{key}").text
     assert client.get(f"/platform/users/do/{name}/{key}").status_code == 403
+
+
+@pytest.fixture
+def customer(product: Flask) -> User:
+    """An active user of the first platform whom no other test here knows."""
+    with product.app_context():
+        taken = select(User).where(
+            User.status == "active", User.role == "agent", User.platform_id == 1
+        )
+        user = db.session.scalars(taken.order_by(User.id).offset(next(NUMBERS)).limit(1)).one()
+        db.session.expunge(user)
+    return user
+
+
+def sent(client: FlaskClient, url: str, page: str | None = None, **fields: str) -> TestResponse:
+    """Send a form of the product's, found at ``page`` or at the address itself."""
+    token = re.search(r'name="[\w-]*csrf_token"[^>]*value="([^"]+)"', client.get(page or url).text)
+    assert token
+    return client.post(url, data={"csrf_token": token[1]} | fields)
+
+
+def look_at(product: Flask, user: User, email: str = "owner@acme.example") -> FlaskClient:
+    """Return a browser in which the product is seen as a user."""
+    client = signed_in(product, email)
+    answer = act(client, "impersonate", user.id, reason="Looks at the fault", minutes="30")
+    assert answer.status_code == 303, answer.text
+    return client
+
+
+def test_the_sign_in_page_says_until_when_somebody_is_blocked(
+    product: Flask, customer: User
+) -> None:
+    browser = signed_in(product, customer.email)
+    until = datetime.now(UTC) + timedelta(days=90)
+    owner = signed_in(product, "owner@acme.example")
+    typed = until.astimezone(ZoneInfo("Europe/Berlin"))  # the owner's own clock
+    act(owner, "block", customer.id, reason="Spam", until=f"{typed:%Y-%m-%dT%H:%M}")
+    sentence = f"This account is blocked until {until.day} {until:%B %Y, %H:%M} UTC."
+    assert sentence in browser.get("/contacts", follow_redirects=True).text
+    again = sent(product.test_client(), "/login", email=customer.email, password="demo")
+    assert again.status_code == 403
+    assert sentence in again.text
+
+
+def test_the_sign_in_page_tells_whoever_was_signed_out_everywhere(
+    product: Flask, customer: User
+) -> None:
+    browser = signed_in(product, customer.email)
+    act(signed_in(product, "owner@acme.example"), "sign_out", customer.id)
+    assert "You were signed out." in browser.get("/", follow_redirects=True).text
+    assert "You were signed out." not in product.test_client().get("/login").text
+    assert signed_in(product, customer.email).get("/").status_code == 200
+
+
+def test_whoever_never_confirmed_their_account_is_told_to(product: Flask) -> None:
+    with product.app_context():
+        pending = select(User.email).where(User.status == "pending").limit(1)
+        email = db.session.scalars(pending).one()
+    answer = sent(product.test_client(), "/login", email=email, password="demo")
+    assert answer.status_code == 403
+    assert "Follow the link in the invitation first." in answer.text
+
+
+def test_a_user_who_does_not_want_support_is_not_looked_at(product: Flask, customer: User) -> None:
+    looking, own = look_at(product, customer), signed_in(product, customer.email)
+    assert customer.username in looking.get("/settings").text
+    assert sent(own, "/settings/support", "/settings").status_code == 302
+    assert looking.get("/contacts").status_code == 409
+    owner = signed_in(product, "owner@acme.example")
+    refused = owner.get(f"/platform/users/do/impersonate/{customer.id}")
+    assert refused.status_code == 409
+    assert "does not let support open their account." in refused.text
+    sent(own, "/settings/support", "/settings", **{"support-open_to_support": "y"})
+    assert owner.get(f"/platform/users/do/impersonate/{customer.id}").status_code == 200
+
+
+def test_settings_tell_when_support_looked_but_not_who_and_from_where(
+    product: Flask, customer: User
+) -> None:
+    own = signed_in(product, customer.email)
+    assert "Support never looked at your account." in own.get("/settings").text
+    look_at(product, customer)
+    page = own.get("/settings").text
+    assert "Support of Acme Connect looked at your account on" in page
+    assert "Looks at the fault" in page
+    assert "owner@acme.example" not in page
+    assert "127.0.0.1" not in page
+
+
+def test_only_users_themselves_change_their_password_and_what_support_may(
+    product: Flask, customer: User
+) -> None:
+    looking = look_at(product, customer)
+    for address in ("/password", "/confirm"):
+        assert looking.get(address).status_code == 403
+    own = signed_in(product, customer.email)
+    wrong = sent(own, "/password", now="wrong", new="long enough to be good")
+    assert "This is not your present password." in wrong.text
+    assert sent(own, "/password", now="demo", new="long enough to be good").status_code == 302
+    again = product.test_client()
+    answer = sent(again, "/login", email=customer.email, password="long enough to be good")
+    assert answer.status_code == 302
+
+
+def test_support_staff_log_in_as_users_but_may_not_change_anything(
+    product: Flask, customer: User
+) -> None:
+    client = signed_in(product, "support@acme.example")
+    form = client.get(f"/platform/users/do/impersonate/{customer.id}").text
+    assert "Support case" in form
+    assert "Allow changes" not in form
+    looking = look_at(product, customer, "support@acme.example")
+    refused = sent(looking, "/settings", username="Somebody", phone="")
+    assert refused.status_code == 403
+    assert "Allow changes for 5 minutes" not in refused.text
+
+
+def test_the_log_tells_who_really_asks(
+    product: Flask, customer: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    looking, own = look_at(product, customer), signed_in(product, customer.email)
+    with caplog.at_level("INFO", "example_app.access_log"):
+        looking.get("/team")
+        own.get("/team")
+    assert caplog.messages == [
+        f"GET /team 200 user 1 seen as user {customer.id}",
+        f"GET /team 200 user {customer.id}",
+    ]

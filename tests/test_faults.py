@@ -10,8 +10,10 @@ import psycopg.errors
 import pymysql
 import pytest
 import sqlalchemy as sa
+from werkzeug.test import TestResponse
 
 from flask_platform_users.actions import Block
+from flask_platform_users.pipeline import Order, Pipeline, Result
 
 from .conftest import on_host
 from .office import failing, hidden, verify
@@ -45,7 +47,11 @@ def hooks(desk: Desk) -> dict[str, tuple[str, Any, str]]:
         "Block.facts": ("block", Block, "facts"),
         "Block.perform": ("block", Block, "perform"),
         "PlatformUsers(impact=...)": ("block", extension, "impact"),
+        "Policy.platform_of": ("block", policy, "platform_of"),
+        "Policy.allows": ("block", policy, "allows"),
         "Policy.outranks": ("block", policy, "outranks"),
+        "Policy.has_owner": ("block", policy, "has_owner"),
+        "Policy.id_of": ("block", policy, "id_of"),
         "Policy.name_of": ("block", policy, "name_of"),
         "Status(write=...)": ("set_status", extension, "_mapping"),
         "Billing.offers": ("assign_plan", billing, "offers"),
@@ -57,15 +63,29 @@ def hooks(desk: Desk) -> dict[str, tuple[str, Any, str]]:
 
 @contextmanager
 def ruined(desk: Desk, owner: Any, attribute: str, how: str) -> Iterator[None]:
-    """Let a hook do its work, and then what it must not."""
-    real = getattr(owner, attribute)
+    """Let a hook do its work, and then, while an action is done, what it must not."""
+    real, run = getattr(owner, attribute), Pipeline.run
+    running: list[Order] = []
 
     def hook(*arguments: Any, **more: Any) -> Any:
         found = real(*arguments, **more) if real is not None else ()
-        ruin(how, desk)
+        if running:
+            ruin(how, desk)
         return found
 
+    def run_noted(pipeline: Pipeline, order: Order) -> Result:
+        running.append(order)
+        try:
+            return run(pipeline, order)
+        finally:
+            running.clear()
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pipeline, "run", run_noted)
+        if attribute == "has_owner":  # asked after something was done to somebody like oneself
+            policy = desk.world.extension.policy
+            patch.setattr(policy, "platform_of", lambda _: desk.platform)
+            patch.setattr(policy, "outranks", lambda *_: True)
         if attribute == "_mapping":
             users = real.users
             real, mapping = users.status.write, real
@@ -95,7 +115,7 @@ def test_a_hook_that_misbehaves_is_named_and_leaves_nothing_half_done(desk: Desk
         assert desk.status(desk.user) == "active", name
         assert desk.kept() == ("Medium", 0), name
         assert desk.grants() == [], name
-        if name != "Policy.name_of":  # without a name nothing can be told
+        if name not in {"Policy.id_of", "Policy.name_of"}:  # without them nothing can be told
             assert desk.told()[-1] == (action, "failed"), name
     assert {outcome for _, outcome in desk.told()} == {"failed"}
     verify(desk)
@@ -185,6 +205,50 @@ def test_without_a_history_nothing_is_changed(desk: Desk) -> None:
     finally:
         with engine.begin() as connection:
             connection.execute(sa.text(back))
+    assert (desk.status(desk.user), desk.told()) == ("active", [])
+    assert desk.send("block", desk.user, fields).status_code == 303
+    verify(desk)
+
+
+CLOSED = {
+    "sqlite": ("BEGIN IMMEDIATE", "PRAGMA busy_timeout = 20", "PRAGMA query_only = ON"),
+    "postgresql": ("LOCK TABLE {} IN EXCLUSIVE MODE", None, "SET TRANSACTION READ ONLY"),
+    "mariadb": (
+        "LOCK TABLES {} READ",
+        "SET SESSION lock_wait_timeout = 0",
+        "SET TRANSACTION READ ONLY",
+    ),
+}
+"""How to lock the history, how not to wait for it for long, and how to make all read-only."""
+
+
+@on_host("a-enum")
+def test_while_the_history_is_locked_or_read_only_nothing_is_changed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_platform_users.transaction.WAIT", "20ms")
+    lock, hurry, read_only = CLOSED[desk.world.database]
+    event = desk.world.extension.mapping.tables.event.name
+    fields = desk.hidden("block", desk.user) | {"reason": "x"}
+    (engine,) = desk.world.engines
+
+    def sent_while(prepare: str | None) -> TestResponse:
+        def begin(connection: sa.Connection) -> None:
+            if prepare is not None:
+                connection.exec_driver_sql(prepare)
+
+        sa.event.listen(engine, "begin", begin)
+        try:
+            return desk.send("block", desk.user, fields)
+        finally:
+            sa.event.remove(engine, "begin", begin)
+            engine.dispose()  # what the connections were told goes with them
+
+    with engine.connect() as other:
+        other.exec_driver_sql(lock.format(event))
+        assert sent_while(hurry).status_code == 503
+        other.invalidate()
+    assert sent_while(read_only).status_code == 503
     assert (desk.status(desk.user), desk.told()) == ("active", [])
     assert desk.send("block", desk.user, fields).status_code == 303
     verify(desk)

@@ -1,6 +1,8 @@
 """Plans and add-ons by hand: given once, shown why, true by the clock, and taken back on time."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,15 +12,15 @@ from werkzeug.test import TestResponse
 from flask_platform_users import Catalogue, Subscription
 from flask_platform_users.actions import due_grants
 from flask_platform_users.actions.plans import months_after
-from flask_platform_users.grants import Grant, GrantQuery, Grants
+from flask_platform_users.grants import Grant, Grants
 from flask_platform_users.history import Event
 from flask_platform_users.orders import Order
 from flask_platform_users.pipeline import SYSTEM, Pipeline
 from flask_platform_users.standing import standing_of
 
-from .conftest import on_hosts_where
+from .conftest import on_host, on_hosts_where
 from .hosts import Key
-from .html import parse
+from .html import Node, parse
 from .office import Office, alert, hidden, verify
 from .world import World
 
@@ -83,6 +85,27 @@ class Desk(Office):
         with self.world.directory(self.platform) as directory:
             assert directory.billing is not None
             return directory.billing.subscription(directory.user(str(self.user)).record)
+
+    def _agreement(self) -> tuple[Any, Any, Any]:
+        """Return whose row the host keeps an agreed price in, and its two columns."""
+        billing: Any = self.world.extension.billing
+        held = billing.held
+        return held.user == self.user, held.price, held.currency
+
+    def agree(self, price: Decimal) -> None:
+        """Let the user have agreed on a price without the page."""
+        mine, amount, currency = self._agreement()
+        with self.world.app.app_context():
+            changed = sa.update(amount.class_).where(mine).values({amount: price, currency: "EUR"})
+            self.host.db.session.execute(changed)
+            self.host.db.session.commit()
+
+    def agreed(self) -> tuple[Decimal | None, str | None]:
+        """Return what the host's own columns say of an agreed price."""
+        mine, amount, currency = self._agreement()
+        with self.world.app.app_context():
+            row = self.host.db.session.execute(sa.select(amount, currency).where(mine)).one()
+            return row[0], row[1]
 
     def grants(self) -> list[Grant]:
         """Return what was given to the user and not taken back."""
@@ -172,6 +195,46 @@ def test_an_assigned_plan_is_written_recorded_and_explained(desk: Desk) -> None:
     (grant,) = desk.grants()
     assert grant.ends == months_after(grant.starts, 1)
     verify(desk)
+
+
+def costs(form: TestResponse) -> str:
+    """Return the text of a form; how often it is paid is each host's own."""
+    return re.sub(r" a (month|year)\b", "", parse(form.text).text)
+
+
+@on_hosts_where(lambda can: can.prices)
+def test_the_price_is_shown_before_it_is_agreed_on(desk: Desk) -> None:
+    for price, told in (
+        ("", "Price: 29.50 EUR → 9.00 EUR"),
+        ("10.5", "Price: 29.50 EUR → 10.50 EUR"),
+        ("-1", "Price: 29.50 EUR → 9.00 EUR"),
+    ):
+        shown, _ = desk.fill("assign_plan", "Small", price=price)
+        assert told in costs(shown)
+    if desk.host.CAN.add_ons:
+        for price, told in (("", "Price: 3.00 EUR more"), ("0", "Price: 0.00 EUR more")):
+            shown, _ = desk.fill("give_add_on", "More contacts", price=price)
+            assert told in costs(shown)
+
+
+@on_hosts_where(lambda can: can.prices and can.add_ons)
+def test_what_is_not_paid_any_more_is_shown_before_an_add_on_is_removed(desk: Desk) -> None:
+    desk.give("give_add_on", "More contacts", period="forever", price="2")
+    shown, _ = desk.fill("remove_add_on", "More contacts")
+    assert "Price: 2.00 EUR less" in costs(shown)
+
+
+@on_hosts_where(lambda can: can.agreed)
+def test_an_agreed_price_is_written_to_the_products_own_columns_and_taken_back(desk: Desk) -> None:
+    desk.agree(Decimal(19))
+    desk.assign("Large", price="10.50")
+    assert desk.agreed() == (Decimal("10.50"), "EUR")
+    desk.pass_days(40)
+    assert "19.00 EUR a month" in desk.details()
+    assert desk.tick() == ["end_grant"]
+    assert (desk.kept(), desk.agreed()) == (("Medium", 0), (Decimal("19.00"), "EUR"))
+    desk.assign("Large")
+    assert desk.agreed() == (None, None)
 
 
 @on_hosts_where(lambda can: not can.prices)
@@ -463,27 +526,67 @@ def test_what_was_given_is_extended_made_permanent_and_let_lapse(desk: Desk) -> 
     verify(desk)
 
 
-def test_the_page_of_what_was_given_lists_it_by_its_end(
+def listed(page: Node) -> list[str]:
+    """Return the ids of the grants on a page: each of them can be let lapse."""
+    links = [node.attributes["href"] for node in page.all("a")]
+    return [link.split("grant=")[1] for link in links if "lapse_grant" in link]
+
+
+def walked(desk: Desk, rel: str, page: Node) -> list[list[str]]:
+    """Follow the links of the pages of what was given; return the ids on each page."""
+    pages = [listed(page)]
+    while links := page.all("a", rel=rel):
+        page = parse(desk.client.get(links[0].attributes["href"]).text)
+        pages.append(listed(page))
+        assert len(pages) < 10, "the pages have no end"
+    return pages
+
+
+def test_the_pages_of_what_was_given_list_each_once_by_its_end_both_ways(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terms = {"week": in_days(400), "forever": "", "month": "", "year": ""}
     for period, starts in terms.items():
         desk.assign("Large", period=period, starts=starts, reason=f"Given: {period}.")
-    page = desk.client.get(desk.world.url("show_granted")).text
-    places = [page.index(f"Given: {period}.") for period in ("month", "year", "week", "forever")]
+    url = desk.world.url("show_granted")
+    text = desk.client.get(url).text
+    places = [text.index(f"Given: {period}.") for period in ("month", "year", "week", "forever")]
     assert places == sorted(places)
     assert "Given by hand" in desk.client.get(desk.world.url()).text
+    ids = listed(parse(text))
+    assert sorted(ids) == sorted(grant.id for grant in desk.grants())
 
-    monkeypatch.setattr("flask_platform_users.grants.PER_PAGE", 2)
-    seen: list[str] = []
-    with desk.world.directory(desk.platform) as directory:
-        after = None
-        while True:
-            page_of = Grants(directory).page(GrantQuery(after=after))
-            seen += [grant.id for grant in page_of.grants]
-            if (after := page_of.next) is None:
-                break
-    assert sorted(seen) == sorted(grant.id for grant in desk.grants())
+    for size in (1, 3):
+        monkeypatch.setattr("flask_platform_users.grants.PER_PAGE", size)
+        there = walked(desk, "next", parse(desk.client.get(url).text))
+        assert there == [ids[start : start + size] for start in range(0, 4, size)]
+        last = desk.world.url("show_granted", after=there[-2][-1])
+        back = walked(desk, "prev", parse(desk.client.get(last).text))
+        assert [one for page in reversed(back) for one in page] == ids
+
+
+@WITH_ADD_ONS
+def test_what_was_given_is_filtered_by_kind_and_by_its_end(desk: Desk) -> None:
+    desk.assign("Large", period="year", reason="A year.")
+    desk.give("give_add_on", "More contacts", period="week", reason="A week.")
+    desk.give("give_add_on", "Support", period="forever", reason="For good.")
+    for filters, expected in (
+        ({"kind": "plan"}, {"A year."}),
+        ({"kind": "add_on"}, {"A week.", "For good."}),
+        ({"within": "30"}, {"A week."}),
+        ({"within": "90", "kind": "plan"}, set()),
+        ({"within": "", "kind": ""}, {"A year.", "A week.", "For good."}),
+    ):
+        page = desk.client.get(desk.world.url("show_granted", **filters)).text
+        found = {words for words in ("A year.", "A week.", "For good.") if words in page}
+        assert found == expected, filters
+
+
+@on_host("c-membership")
+def test_a_filter_of_what_was_given_that_there_is_not_is_refused(desk: Desk) -> None:
+    for filters in ({"kind": "x"}, {"within": "8"}, {"before": "x"}, {"after": "\0"}):
+        refused = desk.client.get(desk.world.url("show_granted", **filters))
+        assert refused.status_code == 400, filters
 
 
 def test_another_platform_sees_nothing_of_what_was_given(desk: Desk) -> None:

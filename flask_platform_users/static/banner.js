@@ -2,14 +2,16 @@
 (() => {
   const root = document.querySelector("[data-platform-users-banner]")?.shadowRoot;
   const time = root?.querySelector("time");
-  const left = root?.querySelector(".left");
-  if (!time || !left) return;
-  const end = Date.parse(time.dateTime);
+  const shown = root?.querySelector(".left");
+  if (!time || !shown) return;
+  // The server says how much is left: the clock of this machine may be wrong.
+  const end = Date.now() + 1000 * Number(time.dataset.left);
   const show = () => {
     const seconds = Math.max(0, Math.round((end - Date.now()) / 1000));
     const two = (number) => String(number).padStart(2, "0");
-    left.textContent = `(${Math.floor(seconds / 60)}:${two(seconds % 60)} left)`;
-    if (seconds > 0) setTimeout(show, 1000);
+    shown.textContent = seconds ? `${Math.floor(seconds / 60)}:${two(seconds % 60)} left` : "time is over";
+    if (seconds) setTimeout(show, 1000);
   };
   show();
+  root.querySelector(".bar").classList.add("counting");
 })();

@@ -7,13 +7,25 @@ Each brand sells plans of its own; accounts have a row for each contract, paid e
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from flask import Flask, redirect, request
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, DateTime, Enum, ForeignKey, Index, MetaData, String, delete, select
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Index,
+    MetaData,
+    Numeric,
+    String,
+    delete,
+    select,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from flask_platform_users import (
@@ -36,6 +48,7 @@ CAN = Abilities(
     muddle=True,
     add_ons=False,
     managed=True,
+    agreed=True,
 )
 
 db = SQLAlchemy()
@@ -117,6 +130,8 @@ class Contract(Base):
     signed: Mapped[datetime] = mapped_column(DateTime)
     runs_out: Mapped[datetime | None] = mapped_column(DateTime)
     provider_ref: Mapped[str | None] = mapped_column(String(40))
+    agreed_price: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    agreed_currency: Mapped[str | None] = mapped_column(String(3))
 
 
 class WhatsAppNumber(Base):
@@ -183,6 +198,8 @@ def billing() -> ModelBilling:
             user=Contract.account_id,
             since=Contract.signed,
             ends=Contract.runs_out,
+            price=Contract.agreed_price,
+            currency=Contract.agreed_currency,
             managed=Contract.provider_ref.is_not(None),
         ),
     )

@@ -63,6 +63,7 @@ class Abilities:
         prices: whether what it sells has a price.
         managed: whether a payment provider manages some subscriptions.
         ends: whether it notes when a subscription ends.
+        agreed: whether it notes a price that was agreed on.
     """
 
     statuses: tuple[str, ...]
@@ -80,6 +81,7 @@ class Abilities:
     prices: bool = True
     managed: bool = False
     ends: bool = True
+    agreed: bool = False
 
 
 @dataclass(frozen=True)
