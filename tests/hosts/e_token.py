@@ -177,9 +177,8 @@ def mount(app: Flask) -> None:
         def platform_of(self, actor: Member) -> int | None:
             return actor.site_id if actor.level >= 100 else None
 
-    def channel(kind: str, label: str) -> Count:
-        where = Channel.kind == kind
-        return Count(kind, Channel.member_id, where=where, platform=Channel.site_id, label=label)
+    def channel(kind: str) -> Count:
+        return Count(kind, Channel.member_id, where=Channel.kind == kind, platform=Channel.site_id)
 
     def write(member: Member, status: str) -> None:
         member.disabled_at = datetime.now() if status == "inactive" else None  # noqa: DTZ005
@@ -206,7 +205,7 @@ def mount(app: Flask) -> None:
             last_login=Member.login_at,
             created=Member.made_at,
         ),
-        channels=[channel(kind, kind.title()) for kind in CAN.channels],
+        channels=[channel(kind) for kind in CAN.channels],
         usage=[Count(kind, Item.member_id, where=Item.kind == kind) for kind in CAN.usage],
         billing=billing(),
         policy=Owners(),
