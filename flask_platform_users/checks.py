@@ -36,7 +36,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST_GRACE = timedelta(days=36525)
 
 
-def app_faults(app: Flask, name: str) -> Iterator[str]:
+def app_faults(app: Flask, name: str, impersonates: bool = False) -> Iterator[str]:
     """Find what the app lacks before the plugin can be mounted on it as ``name``."""
     if "sqlalchemy" not in app.extensions:
         yield "init_app(app) was given an app without a database; call db.init_app(app) first."
@@ -49,6 +49,11 @@ def app_faults(app: Flask, name: str) -> Iterator[str]:
         yield (
             "init_app(app) was given an app whose login manager has no user_loader yet, which the "
             "plugin asks who is signed in; register it with @login_manager.user_loader first."
+        )
+    elif impersonates and app.login_manager.user_callback is None:
+        yield (
+            "PlatformUsers(impersonation=...) was given to an app whose people sign in by token "
+            "only: without a user_loader there is no session to lay it over; leave it out."
         )
     if not app.secret_key:
         yield (

@@ -158,7 +158,7 @@ class PlatformUsers:
             *sign_in_faults(
                 self.users, self.shut_out, self.on_sessions_revoked, self.impersonation
             ),
-            *app_faults(app, self.name),
+            *app_faults(app, self.name, self.impersonation is not None),
             *api_faults(self.api),
         ]
         if not url_prefix.startswith("/"):

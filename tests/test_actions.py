@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from flask_platform_users.actions import Block
 from flask_platform_users.history import History, HistoryQuery
-from flask_platform_users.pipeline import Order, Pipeline
+from flask_platform_users.orders import Order
+from flask_platform_users.pipeline import Pipeline
 from flask_platform_users.settings import Settings
 
 from .conftest import on_host, on_hosts_where

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from example_app.models import User, db
 from flask_platform_users.actions import EndBlock, Unit
+from flask_platform_users.doctor.finding import Finding
+from flask_platform_users.doctor.signing import signed_out
 from flask_platform_users.history import HistoryQuery
 
 from .product import DATABASES, UNTIL, USERS, Product, opened
@@ -254,3 +256,24 @@ def test_what_failed_in_a_tick_is_said_and_the_rest_is_done(
         assert len(product.extension.history(1).page(query).events) == 1
     assert product.run("tick")[0] == 0
     assert status_in_the_host(product, bad) == "pending"
+
+
+def test_doctor_finds_who_was_signed_out_before_their_rows_could_tell(product: Product) -> None:
+    key, _ = product.some_user()
+    product.act("sign_out", key)
+
+    def findings() -> list[Finding]:
+        with product.app.app_context():
+            return list(signed_out(product.extension, product.app))
+
+    def execute(statement: str) -> None:
+        with product.app.app_context():
+            db.session.execute(sa.text(statement))
+            db.session.commit()
+
+    assert [finding.level for finding in findings()] == ["ok"]
+    execute(f"UPDATE users SET signed_out_at = NULL WHERE id = {key}")
+    (fault,) = findings()
+    assert fault.level == "fault"
+    execute(*fault.sql)
+    assert [finding.level for finding in findings()] == ["ok"]

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from flask_platform_users.actions import Block
-from flask_platform_users.pipeline import Order, Pipeline, Result
+from flask_platform_users.orders import Order, Result
+from flask_platform_users.pipeline import Pipeline
 
 from .conftest import on_host
 from .office import failing, hidden, verify

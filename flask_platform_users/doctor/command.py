@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .finding import Check, Finding
 from .indexes import count_indexes, list_indexes, search_indexes
 from .moments import clock, zone
+from .signing import signed_out
 from .surroundings import content_policy, cookies, login, proxies, translations
 from .tables import tables, triggers
 
@@ -28,6 +29,7 @@ CHECKS: dict[str, Check] = {
     "clock": clock,
     "time zone": zone,
     "login": login,
+    "signed out": signed_out,
     "cookies": cookies,
     "content policy": content_policy,
     "proxies": proxies,

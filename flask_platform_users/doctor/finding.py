@@ -41,6 +41,6 @@ def engine_of(extension: "PlatformUsers") -> sa.Engine:
     return found
 
 
-def compiled(statement: sa.schema.ExecutableDDLElement, engine: sa.Engine) -> str:
+def compiled(statement: sa.ClauseElement, engine: sa.Engine) -> str:
     """Return a statement as its database takes it."""
     return " ".join(str(statement.compile(dialect=engine.dialect)).split())
