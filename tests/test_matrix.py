@@ -239,8 +239,8 @@ def test_every_address_answers_everybody_as_it_is_said_here(scene: Scene) -> Non
         for endpoint in there:
             others = OTHER_METHODS_OF_API if ".api." in endpoint else {"looking": 403}
             url = scene.url(endpoint)
-            taken = {method for other, method in declared if scene.url(other) == url}
-            for method in {"POST", "DELETE"} - taken:
+            taken = (found for other, found in there.items() if scene.url(other) == url)
+            for method in {"POST", "DELETE"}.difference(*taken):
                 answer = ask(method, url)
                 assert answer == others.get(actor, 405), (actor, method, endpoint)
 
