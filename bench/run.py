@@ -1,6 +1,8 @@
 """Seed if needed, measure all contestants, and print or write the report."""
 
 import argparse
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +42,7 @@ def main() -> None:
     if ours:
         with ours.parts(pages_deep) as parts:
             sections.append(report.parts(measure_parts(parts, rounds=options.rounds)))
+        sections.append(_export(options.scale))
     learned = HERE / "LEARNED.md"
     if learned.exists():
         sections.append(learned.read_text().strip())
@@ -47,6 +50,12 @@ def main() -> None:
     print(document)
     if options.write:
         (HERE / "RESULTS.md").write_text(document)
+
+
+def _export(scale: float) -> str:
+    """Measure the export in a process of its own, since its peak of memory is measured."""
+    command = [sys.executable, "-m", f"{__package__}.export", "--scale", str(scale)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def _count(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> int:

@@ -220,6 +220,13 @@ class Directory:
         count: int = self._execute(statement).scalar_one()
         return count
 
+    def total(self, query: ListQuery) -> int:
+        """Count all users that the filters let through, however many. One statement."""
+        people = self.among(query.population)
+        statement = people._users(sa.func.count()).where(*self._filters(query))
+        count: int = self._execute(statement).scalar_one()
+        return count
+
     def user(self, key: str) -> UserDetails:
         """Return one user by the text of their key. One statement.
 
@@ -306,6 +313,22 @@ class Directory:
         columns = [key.label("key"), users.username.label("username"), users.email.label("email")]
         found = self._execute(self._users(*columns).where(key.in_(keys)))
         return {row.key: row.username or row.email or str(row.key) for row in found}
+
+    def keys_named(self, name: str) -> list[Any]:
+        """Return the keys of users by exactly their username or email. One statement.
+
+        Of many users of one name it returns the first hundred.
+        """
+        users, key = self.mapping.users, self.mapping.key
+        username, email = clause(users.username), clause(users.email)
+        statement = (
+            self._users(key.label("key"), username.label("username"), email.label("email"))
+            .where((username == name) | (email == name))
+            .order_by(key)
+            .limit(100)
+        )
+        # Databases may take other spellings for the same text (case, accents); we do not.
+        return [row.key for row in self._execute(statement) if name in (row.username, row.email)]
 
     def keys_like(self, term: str, limit: int) -> list[Any]:
         """Return the keys of users, deleted or not, by part of a name. One statement."""

@@ -23,12 +23,11 @@ from .directory import Directory
 from .errors import ConfigurationError, NotFoundError
 from .formatting import Reading
 from .impersonation import SAFE, Impersonations
-from .mapping import STATUSES
+from .listing import list_schema, statuses_listed
 from .orders import Order
 from .pages import icon_of, sentence, url_of
 from .pipeline import Pipeline
 from .results import UserDetails, UserRow
-from .schemas import ListSchema
 from .settings import Settings
 from .transaction import is_read_only
 from .zones import zone_of
@@ -234,19 +233,11 @@ class Door:
 
     def statuses(self) -> list[str]:
         """Return the statuses that the list may be filtered by."""
-        found = [s for s in STATUSES if s in self.extension.mapping.statuses]
-        return [*found, "deleted"] if self.restores() else found
+        return statuses_listed(self.extension.mapping, deleted=self.restores())
 
     def list_arguments(self) -> dict[str, Any]:
         """Return what the query string asks of the list; answer 400 with what is wrong with it."""
-        mapping = self.extension.mapping
-        return asked(
-            ListSchema(
-                statuses=self.statuses(),
-                channels=[count.name for count in mapping.channels],
-                sorts=mapping.sort_names,
-            )
-        )
+        return asked(list_schema(self.extension.mapping, deleted=self.restores()))
 
     def actor_login_id(self) -> str:
         """Return Flask-Login's id of whoever is signed in."""

@@ -19,6 +19,9 @@ STATUS_LABELS = {
     "deleted": "Deleted",
 }
 
+FILTER_LABELS = STATUS_LABELS | {"inactive": "Inactive or blocked"}
+"""The statuses as filters: as on its card, ``inactive`` includes the blocked."""
+
 _UNITS = (
     ("year", 365 * 24 * 3600),
     ("month", 30 * 24 * 3600),

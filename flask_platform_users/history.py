@@ -3,8 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,12 @@ import sqlalchemy as sa
 from .directory import Directory
 
 PER_PAGE = 50
+
+BATCH = 1000
+"""So many events are read at a time where all of them are."""
+
+CHUNK = 64 * 1024
+"""CSV is handed on in pieces of about so many characters."""
 
 MEANT = 100
 """So many users, and so many people, may be meant by part of a name."""
@@ -63,7 +69,7 @@ class HistoryQuery:
         since: from this moment on.
         until: before this moment.
         before: only events with a smaller number: the page after.
-        after: only events with a larger number: the page before.
+        after: only events with a larger number, and those next to it: the page before.
     """
 
     user: str | None = None
@@ -100,12 +106,7 @@ class History:
         number = self.tables.event.c.seq
         statement = self._matching(query)
         backward = query.after is not None
-        if query.after is not None:
-            statement = statement.where(number > query.after).order_by(number.asc())
-        else:
-            if query.before is not None:
-                statement = statement.where(number < query.before)
-            statement = statement.order_by(number.desc())
+        statement = statement.order_by(number.asc() if backward else number.desc())
         rows = self._execute(statement.limit(query.per_page + 1)).all()
         more = len(rows) > query.per_page
         events = [_event(row) for row in rows[: query.per_page]]
@@ -169,6 +170,37 @@ class History:
         found = list(self._execute(known.limit(1)).scalars())
         return found or self.directory.keys_like(text, MEANT + 1)
 
+    def as_it_stands(self, query: HistoryQuery) -> HistoryQuery:
+        """Return a query that what is recorded from now on does not change. One statement."""
+        head = self.tables.head
+        last = self._execute(sa.select(head.c.seq).where(self._platform(head))).scalar()
+        return replace(query, before=(last or 0) + 1)
+
+    def matches(self, query: HistoryQuery) -> int:
+        """Count the events that the filters let through. One statement."""
+        found = self._matching(query).order_by(None).subquery()
+        count: int = self._execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
+        return count
+
+    def csv(self, query: HistoryQuery) -> Iterator[str]:
+        """Yield a query's events as CSV (RFC 4180), oldest first, safe to open.
+
+        They are read in batches, each in a transaction of its own, however many there are.
+        """
+        heads = ["No", "When", "Who", "Did", "To", "Outcome", "Changes", "Reason", "From"]
+        yield from csv_chunks([heads])
+        yield from csv_chunks(map(_cells, self._oldest_first(query)))
+
+    def _oldest_first(self, query: HistoryQuery) -> Iterator[Event]:
+        last = 0
+        while True:
+            page = self.page(replace(query, after=last, per_page=BATCH))
+            self.directory.session.rollback()
+            yield from reversed(page.events)
+            if page.newer is None:
+                return
+            last = page.newer
+
     def can_be_undone(self, event: Event) -> bool:
         """Say whether there is what it takes to take an entry back. One statement."""
         undo = self.tables.undo.c
@@ -176,31 +208,6 @@ class History:
             undo.platform_key == self.directory.platform, undo.seq == event.seq
         )
         return self._execute(statement).first() is not None
-
-    def csv(self, query: HistoryQuery, limit: int = 100_000) -> Iterator[str]:
-        """Yield a query's events as lines of CSV (RFC 4180), oldest first, safe to open."""
-        number = self.tables.event.c.seq
-        statement = self._matching(query).order_by(number).limit(limit)
-        yield csv_line(["No", "When", "Who", "Did", "To", "Outcome", "Changes", "Reason", "From"])
-        with self._execute(statement.execution_options(yield_per=500)) as rows:
-            for row in rows:
-                event = _event(row)
-                changes = "; ".join(
-                    f"{k}: {was} > {now}" for k, (was, now) in event.changes.items()
-                )
-                yield csv_line(
-                    [
-                        str(event.seq),
-                        event.at.isoformat(timespec="seconds"),
-                        event.actor_name or event.actor or "system",
-                        event.action,
-                        event.user_name or ("" if event.user_key is None else str(event.user_key)),
-                        event.outcome,
-                        changes,
-                        event.reason,
-                        event.address,
-                    ]
-                )
 
     def _all(self) -> sa.Select[Any]:
         event, private = self.tables.event, self.tables.event_private
@@ -240,6 +247,10 @@ class History:
             statement = statement.where(event.at >= query.since)
         if query.until is not None:
             statement = statement.where(event.at < query.until)
+        if query.before is not None:
+            statement = statement.where(event.seq < query.before)
+        if query.after is not None:
+            statement = statement.where(event.seq > query.after)
         return statement
 
     def _execute(self, statement: sa.Select[Any]) -> Any:
@@ -247,6 +258,21 @@ class History:
             return self.directory.session.execute(
                 statement, bind_arguments=self.directory.mapping.bind
             )
+
+
+def _cells(event: Event) -> list[str]:
+    changes = "; ".join(f"{name}: {was} > {now}" for name, (was, now) in event.changes.items())
+    return [
+        str(event.seq),
+        event.at.isoformat(timespec="seconds"),
+        event.actor_name or event.actor or "system",
+        event.action,
+        event.user_name or ("" if event.user_key is None else str(event.user_key)),
+        event.outcome,
+        changes,
+        event.reason,
+        event.address,
+    ]
 
 
 def people_meant(text: str, people: Mapping[str, str]) -> list[str]:
@@ -278,14 +304,28 @@ _BLANK = " \u00a0\u1680\u202f\u205f\u2060\u3000\ufeff" + "".join(map(chr, range(
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 
 
-def csv_line(cells: list[str]) -> str:
+def csv_line(cells: Sequence[str]) -> str:
     """Return a line of CSV (RFC 4180), each cell safe to open in a spreadsheet."""
+    return next(csv_chunks([cells]))
+
+
+def csv_chunks(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield rows as CSV (RFC 4180) that no spreadsheet runs anything of, many at a time."""
     text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(map(safe_cell, cells))
-    return text.getvalue()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow(map(safe_cell, row))
+        if text.tell() > CHUNK:
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+    if text.tell():
+        yield text.getvalue()
 
 
 def safe_cell(text: str) -> str:
     """Return a text that no spreadsheet runs as a formula."""
+    if text.isalnum():
+        return text
     kept = "".join(c for c in text if c >= " " or c in "\t\r\n")
     return f"'{kept}" if kept.lstrip(_BLANK).startswith(_FORMULA) else kept

@@ -1,16 +1,62 @@
-"""A page of the list as it is asked for: which order, from where, and where it goes on."""
+"""What a list of users is asked for, by the page, the API and the command line, and its pages."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .binding import Mapping as Bound
 from .binding import Sort
 from .directory import Directory, ListQuery
+from .mapping import STATUSES
 from .paging import Cursors
-from .results import Page, Summary
+from .results import Page, Summary, UserRow
+from .schemas import ListSchema
 
 FILTERS = ("q", "status", "role", "channel")
+
+BATCH = 1000
+"""How many users are read at a time where all of a list are."""
+
+
+def statuses_listed(mapping: Bound, *, deleted: bool) -> list[str]:
+    """Return the statuses that can be asked for."""
+    statuses = [status for status in STATUSES if status in mapping.statuses]
+    return [*statuses, "deleted"] if deleted else statuses
+
+
+def list_schema(mapping: Bound, *, deleted: bool) -> ListSchema:
+    """Return the schema of what can be asked of the list.
+
+    Args:
+        mapping: the host's mapping.
+        deleted: whether deleted users may be asked for.
+    """
+    return ListSchema(
+        statuses=statuses_listed(mapping, deleted=deleted),
+        channels=[count.name for count in mapping.channels],
+        sorts=mapping.sort_names,
+    )
+
+
+def order_of(wanted: Mapping[str, Any], sorts: Mapping[str, Sort]) -> tuple[Sort, bool]:
+    """Return the order that is asked for, if it can be afforded, and whether it descends."""
+    sort = sorts.get(wanted["sort"] or "") or next(iter(sorts.values()))
+    if wanted["direction"] and wanted["sort"] == sort.name:
+        return sort, wanted["direction"] == "desc"
+    return sort, sort.descending
+
+
+def query_of(wanted: Mapping[str, Any], *, descending: bool) -> ListQuery:
+    """Return the filters that are asked for, from the list's beginning."""
+    return ListQuery(
+        search=wanted["q"],
+        status=wanted["status"],
+        role=wanted["role"],
+        channel=wanted["channel"],
+        descending=descending,
+        per_page=int(wanted["per_page"]),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,24 +99,12 @@ def listed(
     """
     summary = directory.summary()
     sorts = directory.sorts(summary.total)
-    sort = sorts.get(wanted["sort"] or "") or next(iter(sorts.values()))
-    descending = (
-        wanted["direction"] == "desc"
-        if wanted["direction"] and wanted["sort"] == sort.name
-        else sort.descending
-    )
+    sort, descending = order_of(wanted, sorts)
     filters = {name: wanted[name] for name in FILTERS if wanted[name]}
     scope = [mount, str(directory.platform), filters, sort.name, descending]
     cursors = Cursors(secrets, json.dumps(scope))
-    query = ListQuery(
-        search=wanted["q"],
-        status=wanted["status"],
-        role=wanted["role"],
-        channel=wanted["channel"],
-        descending=descending,
-        per_page=int(wanted["per_page"]),
-        cursor=cursors.load(wanted["cursor"]) if wanted["cursor"] else None,
-    )
+    cursor = cursors.load(wanted["cursor"]) if wanted["cursor"] else None
+    query = replace(query_of(wanted, descending=descending), cursor=cursor)
     page = directory.page(query, sort)
     return Listing(
         summary=summary,
@@ -92,3 +126,22 @@ def _matches(directory: Directory, query: ListQuery, page: Page, total: int) -> 
     if page.next is None and page.users:
         return page.end
     return directory.matches(query)
+
+
+def all_users(
+    directory: Directory, query: ListQuery, sort: Sort, *, batch: int = BATCH
+) -> Iterator[tuple[int, UserRow]]:
+    """Yield all users of a list with their serial numbers.
+
+    They are read in batches, each in a transaction of its own, so that nothing is held for long in
+    memory or in the database. Of users whose place in the order changes meanwhile some may be told
+    twice or not at all; of nobody else.
+    """
+    query = replace(query, per_page=batch)
+    while True:
+        page = directory.page(query, sort)
+        directory.session.rollback()
+        yield from enumerate(page.users, start=page.start)
+        if page.next is None:
+            return
+        query = replace(query, cursor=page.next)

@@ -13,7 +13,8 @@ from .audit import OUTCOMES
 from .billing import Subscription
 from .binding import Sort
 from .directory import MATCHES, ListQuery
-from .formatting import STATUS_LABELS, number
+from .export import HISTORY, USERS
+from .formatting import FILTER_LABELS, STATUS_LABELS, number
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
 from .impersonation import Receipt, Visit
@@ -74,6 +75,7 @@ class ListPage:
         arguments: the parts of the query string that are in force, without the cursor.
         matches: how many users the filters let through; None where that was not counted.
         message: what to say of the action that led here.
+        csrf: the token of the export's form; None where this person may not export.
     """
 
     shows: frozenset[str]
@@ -90,6 +92,7 @@ class ListPage:
     by_hand: bool
     matches: int | None
     message: Message | None
+    csrf: str | None
     previous: str | None
     next: str | None
 
@@ -101,6 +104,12 @@ class ListPage:
         arguments = self.arguments | changes
         kept: dict[str, Any] = {k: v for k, v in arguments.items() if v is not None}
         return url_for(".list_users", **kept)
+
+    @property
+    def export_url(self) -> str:
+        """Where the list as it is filtered and ordered is sent from as CSV."""
+        arguments: dict[str, Any] = self.arguments
+        return url_for(".export_users", **arguments)
 
     @property
     def previous_url(self) -> str | None:
@@ -192,9 +201,8 @@ class ListPage:
 
     @property
     def status_words(self) -> dict[str, str]:
-        """The statuses to filter by; as on its card, ``inactive`` includes the blocked."""
-        words = {status: STATUS_LABELS[status] for status in self.statuses}
-        return words | {"inactive": "Inactive or blocked"}
+        """The statuses to filter by."""
+        return {status: FILTER_LABELS[status] for status in self.statuses}
 
     @property
     def deleted(self) -> bool:
@@ -374,6 +382,7 @@ class EventsPage:
         actions: the mount's actions by name.
         people: what those are called who acted here.
         too_many: whether more users were meant than are shown.
+        csrf: the token of the export's form; None where this person may not export.
     """
 
     page: HistoryPage
@@ -381,6 +390,7 @@ class EventsPage:
     actions: Mapping[str, Action]
     people: Sequence[str]
     too_many: bool
+    csrf: str | None
 
     outcomes = OUTCOMES
     meant = MEANT
@@ -391,16 +401,24 @@ class EventsPage:
         return url_for(endpoint, **{k: v for k, v in arguments.items() if v is not None})
 
 
+EXPORTED = {USERS: "the list of users", HISTORY: "the history"}
+"""What the history says was exported."""
+
+
 def sentence(event: Event, actions: Mapping[str, Action]) -> str:
     """Return what happened, in a sentence."""
     who = event.actor_name or (f"Person {event.actor}" if event.actor else "The system")
     user = event.user_name or ("" if event.user_key is None else f"user {event.user_key}")
     action = actions.get(event.action)
+    if event.action in EXPORTED and event.outcome == "done":
+        return f"{who} exported {EXPORTED[event.action]}."
     label = action.label if action else event.action.replace("_", " ").capitalize()
     if event.outcome != "done":
         how = "was refused" if event.outcome == "refused" else "failed"
         return f"{who} tried “{label}”{f' on {user}' if user else ''}, which {how}."
-    done = action.done.format(user=user) if action else f"did “{label}” to {user}"
+    done = (
+        action.done.format(user=user) if action else f"did “{label}”{f' to {user}' if user else ''}"
+    )
     return f"{who} {done}."
 
 

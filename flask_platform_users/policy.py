@@ -26,7 +26,8 @@ class Policy(ABC):
 
         Args:
             actor: the signed-in person, for whom ``platform_of`` gave a platform.
-            action: the action's name; ``"view"`` is opening the list and a user's details, and
+            action: the action's name; ``"view"`` is opening the list and a user's details,
+                ``"export"`` taking the list or the history along as a file, and
                 ``"allow_changes"`` changing something while seeing the product as a user.
             user: the host's model instance, or None when the question is a general one.
 
@@ -68,6 +69,22 @@ class Policy(ABC):
         ``platform_users.directory(platform)``, which knows.
         """
         return False
+
+    def find_actor(self, name: str, platform: Any = None) -> Any:  # noqa: ARG002
+        """Return the person that ``--as`` of a command names, None if it is not for you to say.
+
+        By default None. Then it is whom your ``user_loader`` knows by this login id, wherever
+        they are kept; else, where those who run platforms are users themselves, the user of this
+        key or email address. So write it where people should be named by something else, such as
+        the email address of staff in a table of their own. Whoever can run commands can act as
+        anybody: what is returned is not asked for a password, and is held to the other rules here.
+
+        Args:
+            name: what was typed.
+            platform: the key that ``--platform`` gave, None without it: where a person may run
+                several platforms, return them as ``platform_of`` takes them for this one.
+        """
+        return None
 
     def timezone_of(self, actor: Any) -> str | tzinfo | None:  # noqa: ARG002
         """Return the time zone in which a person reads and types moments; None is UTC.

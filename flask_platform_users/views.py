@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import HTTPException
 
@@ -16,8 +17,10 @@ from .actions import GrantAction
 from .audit import Keys
 from .door import NO_USER, ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
+from .export import EXPORT
+from .export_views import ExportViews, history_query, history_wanted
 from .grants import GrantQuery, Grants
-from .history import MEANT, History, HistoryQuery, people_meant
+from .history import MEANT, History, HistoryQuery
 from .listing import listed
 from .many_views import ManyViews
 from .overlay_views import OverlayViews
@@ -32,7 +35,7 @@ from .pages import (
     sentence,
 )
 from .results import UserDetails
-from .schemas import GrantedSchema, HistorySchema
+from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
 from .standing import entitlements, standing_of, used_by
@@ -94,7 +97,9 @@ def build_blueprint(
         "/impersonations/allow", "allow_changes", pages.not_impersonating, methods=["POST"]
     )
     blueprint.add_url_rule("/history", "show_history", pages.show_history)
-    blueprint.add_url_rule("/history.csv", "export_history", pages.export_history)
+    exports = ExportViews(door)
+    blueprint.add_url_rule("/users.csv", "export_users", exports.users, methods=["POST"])
+    blueprint.add_url_rule("/history.csv", "export_history", exports.history, methods=["POST"])
     if extension.api:
         from .api import build_api  # it needs the extra "api"
 
@@ -141,6 +146,7 @@ class PageViews:
                 actions={user.key: self.door.offered(user, allowed) for user in found.page.users},
                 matches=found.matches,
                 message=self._message(History(directory)),
+                csrf=generate_csrf() if self.door.allowed(EXPORT) else None,
                 previous=found.previous,
                 next=found.next,
             ),
@@ -234,9 +240,9 @@ class PageViews:
 
     def show_history(self) -> ResponseReturnValue:
         """Show what was done on the platform."""
-        wanted, history = self._history_wanted(), History(self.door.directory())
+        wanted, history = history_wanted(), History(self.door.directory())
         people = history.people()
-        query = _history_query(history, wanted, people)
+        query = history_query(history, wanted, people)
         return self.door.render(
             "history.html",
             view=EventsPage(
@@ -244,18 +250,10 @@ class PageViews:
                 arguments=_arguments(wanted, without={"before", "after"}),
                 actions=self.door.actions,
                 people=list(dict.fromkeys(people.values())),
+                csrf=generate_csrf() if self.door.allowed(EXPORT) else None,
                 too_many=query.users is not None and len(query.users) > MEANT,
             ),
         )
-
-    def export_history(self) -> ResponseReturnValue:
-        """Send the history as CSV."""
-        wanted, history = self._history_wanted(), History(self.door.directory())
-        query = _history_query(history, wanted, history.people() if "actor" in wanted else {})
-        lines = "".join(history.csv(query))
-        response = Response(lines, mimetype="text/csv")
-        response.headers["Content-Disposition"] = "attachment; filename=history.csv"
-        return response
 
     def _message(self, history: History, user: UserDetails | None = None) -> Message | None:
         """Return what to say of the action that led here, and whether it can be taken back."""
@@ -270,21 +268,6 @@ class PageViews:
         said = sentence(event, self.door.actions)
         allowed = event.action in self.door.actions and self.door.allowed(event.action)
         return Message(said, event.seq if allowed and history.can_be_undone(event) else None)
-
-    def _history_wanted(self) -> dict[str, Any]:
-        return asked(HistorySchema(zone=g.platform_users_zone))
-
-
-def _history_query(
-    history: History, wanted: dict[str, Any], people: Mapping[str, str]
-) -> HistoryQuery:
-    """Return what is asked for, with the users and the people that were meant by a text."""
-    rest = {name: value for name, value in wanted.items() if name not in {"user", "actor"}}
-    return HistoryQuery(
-        users=history.users_meant(wanted["user"]) if "user" in wanted else None,
-        actors=people_meant(wanted["actor"], people) if "actor" in wanted else None,
-        **rest,
-    )
 
 
 def _arguments(wanted: Mapping[str, Any], *, without: set[str]) -> dict[str, str]:

@@ -49,6 +49,12 @@ class Office:
         """Open it and return what goes along."""
         return hidden(self.ask(action, key))
 
+    def export(self, endpoint: str, **arguments: str) -> TestResponse:
+        """Ask for a file, by the form of the page that it is of."""
+        page = {"export_users": "list_users", "export_history": "show_history"}[endpoint]
+        token = hidden(self.client.get(self.world.url(page)))["csrf_token"]
+        return self.client.post(self.world.url(endpoint, **arguments), data={"csrf_token": token})
+
     def url(self, action: str, key: Key) -> str:
         """Return its address."""
         return self.world.url("act", name=action, key=str(key))
