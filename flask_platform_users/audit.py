@@ -194,6 +194,8 @@ class Chain:
     def erase(self, user_key: Any) -> int:
         """Forget the names, reasons and addresses of all that was done to a user.
 
+        Also when the product was seen as them.
+
         Returns:
             the number of events that they were erased from.
         """
@@ -203,6 +205,12 @@ class Chain:
         )
         statement = sa.delete(private).where(
             private.c.platform_key == self.platform, private.c.seq.in_(theirs)
+        )
+        seen = self.tables.impersonation
+        self._execute(
+            sa.update(seen)
+            .where(seen.c.platform_key == self.platform, seen.c.user_key == user_key)
+            .values(user_name="", reason="", ticket="")
         )
         return int(self._execute(statement).rowcount)
 

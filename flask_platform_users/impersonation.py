@@ -266,6 +266,8 @@ class Impersonations:
             return "owner_changed"
         if policy.declines_impersonation(owner, user) is not None:
             return "user_gone"
+        if policy.platform_in_use(user) not in (None, receipt.platform_key):
+            return "user_gone"
         return None
 
     # Ending

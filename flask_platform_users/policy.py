@@ -48,7 +48,8 @@ class Policy(ABC):
         """Return the key of the platform that a signed-in person uses in this request.
 
         Only where one account may belong to several platforms: by default, None, whoever is
-        blocked on one of theirs and not on another stays signed in.
+        blocked on one of theirs and not on another stays signed in, and the product is not seen as
+        somebody who belongs to several.
         """
         return None
 

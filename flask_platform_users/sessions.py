@@ -8,8 +8,8 @@ request in which it stops being good. There is no second session, and nothing to
 """
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -186,7 +186,7 @@ class Sessions:
         return person
 
     def _overlay(self, owner: Any) -> Overlay:
-        name, secret = session[OVERLAY]
+        name, secret = self._marker()
         views = self.mounts[name]
         door = views.door
         receipt = door.impersonations.find(secret)
@@ -206,6 +206,16 @@ class Sessions:
             user=None if why else user,
             why=why,
         )
+
+    def _marker(self) -> tuple[str, str]:
+        """Return which mount's secret the session holds; one that leads nowhere if it is not one.
+
+        A mount may have got another name since, and whoever signs cookies may write anything.
+        """
+        match session[OVERLAY]:
+            case [str(name), str(secret)] if name in self.mounts:
+                return name, secret
+        return next(iter(self.mounts)), ""
 
     @property
     def overlay(self) -> Overlay | None:
@@ -237,14 +247,13 @@ class Sessions:
         current_user._get_current_object()
         found: Overlay | None = g.get("_platform_users_overlay")
         if found is None:  # there is no ``_user_id`` any more, or the loader was replaced
-            try:
+            with _unavailable():
                 g._platform_users_overlay = found = self._overlay(None)
-            except SQLAlchemyError as error:
-                raise ServiceUnavailable from error
         session["_fresh"] = False
-        if found.why is not None:
-            abort(make_response(found.views.ended(found)))
-        answer = found.views.answer(found)
+        with _unavailable():
+            if found.why is not None:
+                abort(make_response(found.views.ended(found)))
+            answer = found.views.answer(found)
         if answer is not None:
             abort(answer)
 
@@ -257,10 +266,8 @@ class Sessions:
         if "_user_id" not in session or not current_user.is_authenticated:
             return
         person = current_user._get_current_object()
-        try:
+        with _unavailable():
             admitted = self._admitted(person, _signed_in_at())
-        except SQLAlchemyError as error:
-            raise ServiceUnavailable from error
         if admitted is None:
             self.forget()
             abort(make_response(self.unauthorized()))
@@ -352,11 +359,15 @@ class Sessions:
         if found is None or found.receipt is None:
             return
         same = str(user.get_id()) == found.receipt.owner_id
-        impersonations = found.views.door.impersonations
-        impersonations.end(found.receipt, "signed_in" if same else "laundering")
         if not same:
-            # The product wanted to sign in for good as the one who is only looked at.
+            # The product wanted to sign in for good as the one who is only looked at. Nothing of
+            # that may stay, not even if the database fails now.
             self.forget()
+        with _unavailable():
+            found.views.door.impersonations.end(
+                found.receipt, "signed_in" if same else "laundering"
+            )
+        if not same:
             abort(403, "Nobody can be signed in while the product is seen as somebody else.")
 
     def _signed_out(self, _: Flask, **__: Any) -> None:
@@ -365,7 +376,8 @@ class Sessions:
         session.pop(OVERLAY)
         found: Overlay | None = g.get("_platform_users_overlay")
         if found is not None and found.receipt is not None and found.why is None:
-            found.views.door.impersonations.end(found.receipt, "owner_gone")
+            with _unavailable():
+                found.views.door.impersonations.end(found.receipt, "owner_gone")
 
     def _confirmed(self, _: Flask, **__: Any) -> None:
         if OVERLAY in session:
@@ -408,13 +420,23 @@ def rotate(door: "Door", *, fresh: bool = False) -> None:
         regenerate(session._get_current_object())  # type: ignore[attr-defined]
 
 
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """Answer 503 where the database fails, also on pages of the host."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise ServiceUnavailable from error
+
+
 def _wrapped(kind: type[Any], callback: Callable[..., Any]) -> Any:
     return callback if isinstance(callback, kind) else kind(callback)
 
 
 def _is_static() -> bool:
     endpoint = request.endpoint or ""
-    return endpoint == "static" or endpoint.endswith(".static")
+    named = endpoint == "static" or endpoint.endswith(".static")
+    return named and request.method in SAFE
 
 
 def _is_asset(response: Response) -> bool:

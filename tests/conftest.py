@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from .catalogue.table import ABUSES, ELSEWHERE, NOT_APPLICABLE
 from .hosts import HOSTS, Abilities
 from .world import World
 
@@ -213,6 +214,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print how each host passed, and how much of its mapping was guessed right."""
     print_hosts(terminalreporter)
     print_guesses(terminalreporter)
+    print_cases(terminalreporter)
 
 
 def print_guesses(terminalreporter: Any) -> None:
@@ -233,6 +235,36 @@ def print_guesses(terminalreporter: Any) -> None:
     right = sum(number - len(wrong) for _, number, wrong in found.values())
     total = sum(number for _, number, _ in found.values())
     write(f"{'all':<16}{f'{right} of {total}':>10}   ({right / total:.0%})")
+
+
+def print_cases(terminalreporter: Any) -> None:
+    """Print how many cases of abuse there are, how many passed, and how many the foil failed."""
+    stats = terminalreporter.stats
+    passed: set[str] = set()
+    failed: set[str] = set()
+    fallen: list[str] | None = None
+    for outcomes, numbers in ((("passed",), passed), (("failed", "error"), failed)):
+        for report in (report for outcome in outcomes for report in stats.get(outcome, ())):
+            if getattr(report, "when", "call") == "call" or numbers is failed:
+                properties = dict(getattr(report, "user_properties", ()))
+                numbers |= {properties["case"]} if "case" in properties else set()
+                numbers |= cases_of(report.nodeid)
+                fallen = properties.get("foil", fallen)
+    if not (passed | failed) - set(ELSEWHERE):
+        return
+    applicable = set(ABUSES) - set(NOT_APPLICABLE)
+    terminalreporter.section("cases of abuse")
+    terminalreporter.write_line(
+        f"{len(ABUSES)} in the catalogue, {len(applicable)} applicable, "
+        f"{len((passed - failed) & applicable)} passed"
+        + ("" if fallen is None else f"; a swap of sessions fails {len(fallen)}")
+    )
+
+
+def cases_of(nodeid: str) -> set[str]:
+    """Return the cases that a test of another file is for."""
+    bare = nodeid.partition("[")[0].removeprefix("tests/")
+    return {number for number, nodes in ELSEWHERE.items() if bare in nodes}
 
 
 def print_hosts(terminalreporter: Any) -> None:

@@ -150,6 +150,11 @@ class World:
         return self.host.db.engines[metadata.info.get("bind_key")]
 
     @property
+    def login_manager(self) -> Any:
+        """The app's login manager."""
+        return self.app.login_manager  # type: ignore[attr-defined]
+
+    @property
     def engines(self) -> list[sa.Engine]:
         """The engines of all binds."""
         with self.app.app_context():
@@ -268,6 +273,15 @@ class World:
                         blocked_at=datetime.now(UTC),
                     )
                 )
+
+    def columns_of(self, key: Key) -> dict[str, Any]:
+        """Return the whole row of a user."""
+        mapping = self.extension.mapping
+        table: Any = mapping.key.class_.__table__
+        with self.app.app_context():
+            statement = sa.select(table).where(table.c[mapping.key.key] == key)
+            row = self.host.db.session.execute(statement, bind_arguments=mapping.bind).one()
+            return dict(row._mapping)
 
     def listed_owner(self, platform: Key) -> list[Person]:
         """Return the owner as a user of their platform, on hosts where they are one."""

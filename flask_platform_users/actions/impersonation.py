@@ -12,6 +12,7 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from ..audit import Chain
 from ..binding import Mapping as Bound
 from ..errors import TooManyError
+from ..gate import Gate
 from ..impersonation import (
     LONGEST,
     WRITING,
@@ -90,7 +91,18 @@ class Impersonate(Action):
             return f"{user.name} cannot sign in as long as their status is “{user.status}”."
         if getattr(user.record, "is_active", True) is False:
             return f"{user.name} cannot sign in to the product."
+        if self._sees_more(unit):
+            return (
+                f"{user.name} belongs to more than this platform, and the rest would be seen too."
+            )
         return unit.policy.declines_impersonation(unit.actor, user.record)
+
+    def _sees_more(self, unit: Unit) -> bool:
+        """Say whether the product would show things of another platform's as well."""
+        record, platform = unit.user.record, unit.directory.platform
+        if not unit.mapping.users.join or unit.policy.platform_in_use(record) == platform:
+            return False
+        return Gate(unit.mapping, unit.session, ()).platforms_of(record) != [platform]
 
     def build_form(self, unit: Unit, data: Any = None) -> ImpersonateForm:
         """Offer the host's reasons, and changes to those who may make them."""

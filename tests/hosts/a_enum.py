@@ -32,6 +32,7 @@ from flask_platform_users import (
 )
 
 from .interface import ADD_ONS, OWNER, PLANS, Abilities, Login, Person
+from .pages import IMPERSONATION, add_pages
 
 NAME = "a-enum"
 CAN = Abilities(
@@ -186,6 +187,7 @@ def mount(app: Flask) -> None:
         usage=[Count("contacts", Contact.user_id), Count("campaigns", Campaign.user_id)],
         billing=billing(),
         policy=OwnersOnly(),
+        impersonation=IMPERSONATION,
     ).init_app(app)
 
 
@@ -222,6 +224,7 @@ def create_app(url: str, *_: str) -> Flask:
         return {"workspace_name": lambda: db.session.execute(name).scalar()}
 
     mount(app)
+    add_pages(app, lambda key: db.session.get(User, key))
     return app
 
 

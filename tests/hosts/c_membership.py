@@ -29,6 +29,7 @@ from flask_platform_users import (
 )
 
 from .interface import ADD_ONS, PLANS, Abilities, Login, Person
+from .pages import IMPERSONATION, add_pages
 
 NAME = "c-membership"
 CAN = Abilities(
@@ -187,6 +188,7 @@ def mount(app: Flask) -> None:
         usage=[things(kind) for kind in ("contacts", "campaigns")],
         billing=billing(),
         policy=Runners(),
+        impersonation=IMPERSONATION,
     ).init_app(app)
 
 
@@ -212,6 +214,7 @@ def create_app(url: str, *_: str) -> Flask:
         return f"Hello {current_user.name}"
 
     mount(app)
+    add_pages(app, lambda key: db.session.get(Account, key))
     return app
 
 

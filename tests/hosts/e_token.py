@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, redirect, render_template_string, request
+from flask import Flask, Request, redirect, render_template_string, request
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
@@ -33,6 +33,7 @@ from flask_platform_users import (
 )
 
 from .interface import ADD_ONS, OWNER, PLANS, Abilities, Login, Person
+from .pages import IMPERSONATION, add_pages
 
 NAME = "e-token"
 CAN = Abilities(
@@ -184,7 +185,6 @@ def mount(app: Flask) -> None:
         member.disabled_at = datetime.now() if status == "inactive" else None  # noqa: DTZ005
         member.profile = {"state": {"blocked": "banned", "pending": "invited"}.get(status)}
 
-    word = Member.profile["state"].as_string()
     PlatformUsers(
         db,
         api=True,
@@ -198,8 +198,8 @@ def mount(app: Flask) -> None:
             status=Status(
                 active=Member.disabled_at.is_(None),
                 inactive=Member.disabled_at.is_not(None),
-                blocked=word == "banned",
-                pending=word == "invited",
+                blocked=Member.profile["state"].as_string() == "banned",
+                pending=Member.profile["state"].as_string() == "invited",
                 write=write,
             ),
             last_login=Member.login_at,
@@ -209,6 +209,7 @@ def mount(app: Flask) -> None:
         usage=[Count(kind, Item.member_id, where=Item.kind == kind) for kind in CAN.usage],
         billing=billing(),
         policy=Owners(),
+        impersonation=IMPERSONATION,
     ).init_app(app, url_prefix="/site/members")
 
 
@@ -227,6 +228,13 @@ def create_app(url: str, *_: str) -> Flask:
         lambda token: db.session.execute(select(Member).filter_by(token=token)).scalar()
     )
 
+    @login_manager.request_loader  # type: ignore[untyped-decorator]
+    def by_header(asked: Request) -> Member | None:
+        token = asked.headers.get("X-Token")
+        if token is None:
+            return None
+        return db.session.execute(select(Member).filter_by(token=token)).scalar()
+
     @app.route("/login", methods=["GET", "POST"])
     def login() -> ResponseReturnValue:
         if request.method == "GET":
@@ -241,6 +249,7 @@ def create_app(url: str, *_: str) -> Flask:
         return f"Hello {current_user.username}"
 
     mount(app)
+    add_pages(app, lambda key: db.session.get(Member, key))
     return app
 
 

@@ -32,6 +32,7 @@ from flask_platform_users import (
 )
 
 from .interface import ADD_ONS, OWNER, PLANS, Abilities, Login, Person
+from .pages import IMPERSONATION, add_pages
 
 NAME = "g-security"
 CAN = Abilities(
@@ -166,6 +167,7 @@ def mount(app: Flask) -> None:
         usage=[Count(kind, Item.user_id, where=Item.kind == kind) for kind in CAN.usage],
         billing=billing(),
         policy=Owners(),
+        impersonation=IMPERSONATION,
     ).init_app(app)
 
 
@@ -192,6 +194,7 @@ def create_app(url: str, *_: str) -> Flask:
         return "Hello owner" if current_user.has_role("owner") else "Hello"
 
     mount(app)
+    add_pages(app, lambda key: db.session.get(User, key))
     return app
 
 

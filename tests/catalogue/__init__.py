@@ -1,0 +1,1 @@
+"""The catalogue of what must not succeed, and a test for each case of it."""
