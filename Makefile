@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run reset test coverage kill storm lint format bench clean
+.PHONY: run reset test coverage kill storm fuzz lint format bench clean
 
 run: .venv/example
 	@$(BIN)/python -m example_app
@@ -29,6 +29,9 @@ kill: .venv/test
 
 storm: .venv/test
 	@for url in $(URLS); do $(BIN)/python -m tests.harness.storm $$url 10000 || exit 1; done
+
+fuzz: .venv/test
+	@$(BIN)/python -m tests.harness.fuzz $(or $(REQUESTS),10000)
 
 lint: .venv/lint
 	$(BIN)/ruff check .

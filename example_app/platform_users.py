@@ -94,6 +94,7 @@ platform_users = PlatformUsers(
         ExtendTrial(),
     ),
     policy=ProductPolicy(),
+    api=True,
     impersonation=Impersonation(
         landing="product.home",
         reasons=["Asked for help by mail", "Checking a reported fault"],

@@ -183,6 +183,14 @@ class Chain:
         )
         return {row.request_id: row.seq for row in self._execute(statement)}
 
+    def is_reused(self, request_id: str) -> bool:
+        """Say whether an event has an id that begins with the same half."""
+        event, half = self.tables.event.c, request_id[:32]
+        statement = sa.select(event.seq).where(
+            event.platform_key == self.platform, event.request_id.between(half, half + "g")
+        )
+        return self._execute(statement.limit(1)).first() is not None
+
     def erase(self, user_key: Any) -> int:
         """Forget the names, reasons and addresses of all that was done to a user.
 

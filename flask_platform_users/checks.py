@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from string import Formatter
 from typing import Any
 
@@ -63,6 +64,17 @@ def app_faults(app: Flask, name: str, impersonates: bool = False) -> Iterator[st
         yield (
             f"PlatformUsers(name={name!r}) is the name of a blueprint that the app has already; "
             "give each mount a name of its own, such as name='clients'."
+        )
+
+
+def api_faults(api: Any) -> Iterator[str]:
+    """Find what keeps the JSON API from being served, if it is asked for."""
+    if not isinstance(api, bool):
+        yield f"PlatformUsers(api=...) was given {_shown(api)}; expected True or False."
+    elif api and find_spec("apispec") is None:
+        yield (
+            "PlatformUsers(api=True) needs apispec, which is not installed; "
+            "run pip install 'flask-platform-users[api]'."
         )
 
 

@@ -20,14 +20,14 @@ from wtforms import ValidationError as WTFormsError
 from .actions import Action, Impersonate
 from .audit import Keys
 from .directory import Directory
-from .errors import ConfigurationError
+from .errors import ConfigurationError, NotFoundError
 from .formatting import Reading
-from .impersonation import Impersonations
+from .impersonation import SAFE, Impersonations
 from .listing import list_schema, statuses_listed
 from .orders import Order
 from .pages import icon_of, sentence, url_of
 from .pipeline import Pipeline
-from .results import UserRow
+from .results import UserDetails, UserRow
 from .settings import Settings
 from .transaction import is_read_only
 from .zones import zone_of
@@ -44,6 +44,11 @@ _NO_TOKEN = "The form's token was missing, wrong or too old."  # noqa: S105
 
 LARGEST_FORM = 256 * 1024
 """How many bytes a form may have."""
+
+RETRY_AFTER = "10"
+"""After how many seconds to try again what the database could not answer."""
+
+NO_USER = "There is no such user on this platform."
 
 
 class Door:
@@ -75,18 +80,25 @@ class Door:
         g.platform_users_zone = UTC
         if request.endpoint == f"{self.extension.name}.static":
             return None
+        if request.blueprint != self.extension.name:
+            return None  # the JSON API below it asks by itself
         if not current_user.is_authenticated:
             answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
             return answer
+        self.admit()
+        if request.method not in SAFE:
+            self.check_csrf()
+        return None
+
+    def admit(self) -> None:
+        """Refuse whoever runs no platform, and more than a form can be."""
         if self.platform() is None:
             abort(403)
         self.require("view")
         actor = current_user._get_current_object()
         g.platform_users_zone = zone_of(self.extension.policy.timezone_of(actor))
-        if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        if request.method not in SAFE:
             self._check_size()
-            self.check_csrf()
-        return None
 
     def _check_size(self) -> None:
         """Refuse what no form here can be, also where the host has read it already."""
@@ -94,13 +106,19 @@ class Door:
         if (request.content_length or 0) > LARGEST_FORM:
             abort(413, "Nothing was changed. Send less text.")
 
-    def check_csrf(self) -> None:
-        """Check the token whatever the host has set up: with and without its CSRFProtect."""
+    def check_csrf(
+        self, *, expired: str = "This form has expired. Nothing was changed: open it again."
+    ) -> None:
+        """Check the token whatever the host has set up: with and without its CSRFProtect.
+
+        Args:
+            expired: what is said where the token is missing, wrong or too old.
+        """
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
         except WTFormsError:
             self._record_refusal(_NO_TOKEN)
-            abort(400, "This form has expired. Nothing was changed: open it again.")
+            abort(400, expired)
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
             self._record_refusal("The form was sent from another site.")
             abort(400, "This form was sent from another site. Nothing was changed.")
@@ -140,14 +158,7 @@ class Door:
 
     def fail(self, error: sqlalchemy.exc.SQLAlchemyError) -> ResponseReturnValue:
         """Say that the database failed, without asking it for anything more."""
-        self.extension.db.session.rollback()
-        current_app.logger.exception("The database failed under %s", self.extension, exc_info=error)
-        passing = isinstance(
-            error,
-            sqlalchemy.exc.OperationalError
-            | sqlalchemy.exc.InterfaceError
-            | sqlalchemy.exc.TimeoutError,
-        ) or is_read_only(error)
+        passing = self.passes(error)
         # Not by render_template: the host's context processors may ask the database again.
         template = current_app.jinja_env.get_template("platform_users/unavailable.html")
         response = Response(
@@ -155,8 +166,19 @@ class Door:
             status=503 if passing else 500,
         )
         if passing:
-            response.headers["Retry-After"] = "10"
+            response.headers["Retry-After"] = RETRY_AFTER
         return response
+
+    def passes(self, error: sqlalchemy.exc.SQLAlchemyError) -> bool:
+        """Log that the database failed, and say whether that may pass by itself."""
+        self.extension.db.session.rollback()
+        current_app.logger.exception("The database failed under %s", self.extension, exc_info=error)
+        return isinstance(
+            error,
+            sqlalchemy.exc.OperationalError
+            | sqlalchemy.exc.InterfaceError
+            | sqlalchemy.exc.TimeoutError,
+        ) or is_read_only(error)
 
     def platform(self) -> Any:
         """Return the key of the platform that the signed-in person runs, None if none."""
@@ -180,6 +202,26 @@ class Door:
             self.extension.impact,
             zone_of(self.extension.policy.timezone_of(actor)),
         )
+
+    def user(self, key: str) -> tuple[Directory, UserDetails]:
+        """Return a user whom the signed-in person may see, and what reads users like them.
+
+        Whoever was deleted is found by those only who may do something about it. Everybody else
+        is answered with 404, or with 403 who may not see this user.
+        """
+        directory = self.directory()
+        try:
+            try:
+                user = directory.user(key)
+            except NotFoundError:
+                if not self.restores():
+                    raise
+                directory = directory.among("deleted")
+                user = directory.user(key)
+        except NotFoundError:
+            abort(404, NO_USER)
+        self.require("view", user.record)
+        return directory, user
 
     def require(self, action: str, user: Any = None) -> None:
         """Refuse with 403 whoever may not do an action."""

@@ -1,6 +1,6 @@
 """The errors this package raises on purpose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class ConfigurationError(Exception):
@@ -66,7 +66,21 @@ class TooManyError(RefusedError):
 
 
 class StaleError(RefusedError):
-    """The user changed since the form was opened."""
+    """The user changed since the form was opened.
+
+    Attributes:
+        changed: what was seen and what is there now, by the name of what differs.
+    """
+
+    def __init__(self, sentence: str, changed: Mapping[str, tuple[str, str]]) -> None:
+        self.changed = changed
+        super().__init__(sentence)
+
+
+class ReusedError(RefusedError):
+    """The id of the request was sent before, with another request."""
+
+    status = 422
 
 
 class InvalidError(RefusedError):

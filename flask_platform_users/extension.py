@@ -22,7 +22,14 @@ from .actions import (
 from .audit import Chain, Entry
 from .billing import Billing
 from .binding import Mapping
-from .checks import app_faults, argument_faults, deletion_faults, entry_faults, sign_in_faults
+from .checks import (
+    api_faults,
+    app_faults,
+    argument_faults,
+    deletion_faults,
+    entry_faults,
+    sign_in_faults,
+)
 from .cli import commands
 from .directory import Directory
 from .errors import ConfigurationError
@@ -72,6 +79,7 @@ class PlatformUsers:
             restored or signed out everywhere: take back tokens, remember-me ids and open
             connections, which the plugin does not know of.
         impersonation: lets staff see the product as a user does; None lets nobody.
+        api: True serves the JSON API below ``api/`` of the mount; it needs the extra ``api``.
         runner: where jobs of many users run; by default in threads of the process.
         name: the name of the blueprint, and so of its endpoints and of the plugin's tables.
     """
@@ -92,6 +100,7 @@ class PlatformUsers:
         shut_out: Collection[str] = ("blocked", "inactive"),
         on_sessions_revoked: Callable[[UserDetails], None] | None = None,
         impersonation: Impersonation | None = None,
+        api: bool = False,
         runner: Runner | None = None,
         name: str = "platform_users",
     ) -> None:
@@ -115,6 +124,7 @@ class PlatformUsers:
         self.impact = impact
         self.grace = grace
         self.delete = delete
+        self.api = api
         self.name = name
         self._mapping: Mapping | None = None
 
@@ -149,6 +159,7 @@ class PlatformUsers:
                 self.users, self.shut_out, self.on_sessions_revoked, self.impersonating
             ),
             *app_faults(app, self.name, self.impersonating is not None),
+            *api_faults(self.api),
         ]
         if not url_prefix.startswith("/"):
             faults.append(

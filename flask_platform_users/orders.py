@@ -1,5 +1,7 @@
 """What somebody wants done, and what becomes of it."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,9 +19,10 @@ class Order:
         key: the text of the user's key.
         data: the form as it was sent.
         seen: what the person saw of the user when the form was opened; None leaves that unchecked.
-        request_id: the same for a request that is sent twice.
+        request_id: the same for a request that is sent twice, such as ``request_id`` makes it.
         address: where the request came from.
         many: to how many users it is done together.
+        once: whether nothing else may be asked for by the first half of ``request_id``.
     """
 
     action: Action
@@ -29,6 +32,7 @@ class Order:
     request_id: str | None = None
     address: str = ""
     many: int = 1
+    once: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +66,9 @@ class Prompt:
     question: str
     impact: Sequence[Impact]
     seen: dict[str, str]
+
+
+def request_id(nonce: str, actor_id: str | None, asked: Any) -> str:
+    """Return the id of a request: by half what the person calls it, by half what it asks for."""
+    halves = ([nonce, actor_id], asked)
+    return "".join(hashlib.sha256(json.dumps(h).encode()).hexdigest()[:32] for h in halves)

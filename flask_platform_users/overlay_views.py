@@ -36,6 +36,8 @@ from .zones import zone_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_OVER = "The product is not seen as somebody else any more."
+
 FORBIDDEN = "_platform_users_forbidden"
 """The attribute of a view that is closed while somebody is impersonated."""
 
@@ -85,7 +87,7 @@ class OverlayViews:
             return self._stop(overlay)
         if request.endpoint == f"{name}.allow_changes" and request.method == "POST":
             return self._allow_changes(overlay)
-        if request.blueprint in self.sessions.mounts:
+        if request.blueprint in self.sessions.mounts or self.sessions.asked_by_program():
             g._platform_users_refused = True
             abort(404)
         if self._is_forbidden():
@@ -195,11 +197,12 @@ class OverlayViews:
             receipt = self.door.impersonations.again(receipt)
         if overlay.owner is None:
             self.sessions.forget()
-            answer: ResponseReturnValue = self.sessions.login_manager.unauthorized()
-            return answer
+            return self.sessions.unauthorized()
         rotate(self.door)
+        if self.sessions.asked_by_program():
+            abort(409, _OVER)
         if not _wants_html():
-            return _plainly(409, "The product is not seen as somebody else any more.")
+            return _plainly(409, _OVER)
         return self._page(
             "overlay_ended.html",
             409,

@@ -27,6 +27,7 @@ from .errors import (
     InvalidError,
     NotFoundError,
     RefusedError,
+    ReusedError,
     StaleError,
 )
 from .guard import Watch, guarded, tell
@@ -151,13 +152,14 @@ class Pipeline:
             NotFoundError: no such user on this platform.
             ForbiddenError: this person may not do this to that user.
             StaleError: the user changed since the form was opened.
+            ReusedError: its id was sent before, with another request.
             InvalidError: the form was not filled in right.
             RefusedError: it cannot be done now.
             HookError: code of the host did what it must not.
         """
         try:
             (result,) = self.run_all([order])
-        except (NotFoundError, InvalidError, StaleError):
+        except (NotFoundError, InvalidError, ReusedError, StaleError):
             raise
         except RefusedError as error:
             self._record_failure(order, REFUSED, error.sentence)
@@ -287,12 +289,19 @@ class Pipeline:
     def _repeated(self, orders: Sequence[Order]) -> dict[str, Outcome]:
         """Return what was done already, by the same request."""
         known = self.chain.find([order.request_id for order in orders if order.request_id])
+        for order in orders:
+            if order.once and order.request_id and order.request_id not in known:
+                self._refuse_reused(order.request_id)
         again = {o.key: known[o.request_id] for o in orders if o.request_id in known}
         users = self._now(list(again)) if again else {}
         return {
             key: Result(outcome="repeated", seq=seq, user=users.get(key))
             for key, seq in again.items()
         }
+
+    def _refuse_reused(self, request_id: str) -> None:
+        if self.chain.is_reused(request_id):
+            raise ReusedError("This request's id was sent before, with another request.")
 
     def _prepare(self, order: Order, unit: Unit | None, forms: dict[int, Any]) -> Work:
         """Check everything there is to check, now that nobody else changes the user."""
@@ -307,7 +316,8 @@ class Pipeline:
                 " ".join(_differences(seen, before))
                 if seen
                 else "What was sent does not say what you saw of this user. Look at the form as it "
-                "is now, and send it again."
+                "is now, and send it again.",
+                _changes(seen, before),
             )
         valid = self._fill_in_once(order, unit, forms)
         impact = self._impact(action, unit)

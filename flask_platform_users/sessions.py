@@ -104,10 +104,16 @@ class RequestLoader:
 
 
 class Sessions:
-    """The gate and the overlay of one app, for all of its mounts."""
+    """The gate and the overlay of one app, for all of its mounts.
+
+    Attributes:
+        mounts: what answers for each mount inside the overlay, by the mount's name.
+        apis: the names of the blueprints that are JSON APIs of mounts.
+    """
 
     def __init__(self, app: Flask) -> None:
         self.mounts: dict[str, OverlayViews] = {}
+        self.apis: set[str] = set()
         self.login_manager: Any = app.login_manager  # type: ignore[attr-defined]
         if self.login_manager.user_callback is not None:
             self.login_manager.user_loader(_wrapped(Loader, self.login_manager.user_callback))
@@ -264,7 +270,18 @@ class Sessions:
             admitted = self._admitted(person, _signed_in_at())
         if admitted is None:
             self.forget()
-            abort(make_response(self.login_manager.unauthorized()))
+            abort(make_response(self.unauthorized()))
+
+    def unauthorized(self) -> ResponseReturnValue:
+        """Answer as the product answers whoever is not signed in; programs get 401."""
+        if self.asked_by_program():
+            abort(401)
+        answer: ResponseReturnValue = self.login_manager.unauthorized()
+        return answer
+
+    def asked_by_program(self) -> bool:
+        """Say whether the request is for the JSON API of a mount."""
+        return request.blueprint in self.apis
 
     def ask_to_sign_in_again(self) -> ResponseReturnValue | None:
         """Ask whoever did not sign in by themselves in this session to do so; None if they did."""

@@ -1,10 +1,8 @@
 """The pages: a thin door from requests to the directory, and from its answers to templates."""
 
 import functools
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
@@ -17,14 +15,13 @@ from werkzeug.exceptions import HTTPException
 from .action_views import ActionViews
 from .actions import GrantAction
 from .audit import Keys
-from .directory import Directory, ListQuery
-from .door import ROOT, Door, asked, harden, secret_keys
+from .door import NO_USER, ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
 from .export import EXPORT
 from .export_views import ExportViews, history_query, history_wanted
 from .grants import GrantQuery, Grants
 from .history import MEANT, History, HistoryQuery
-from .listing import order_of, query_of
+from .listing import listed
 from .many_views import ManyViews
 from .overlay_views import OverlayViews
 from .pages import (
@@ -37,8 +34,7 @@ from .pages import (
     fields_shown,
     sentence,
 )
-from .paging import Cursors
-from .results import Page, UserDetails
+from .results import UserDetails
 from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
@@ -48,7 +44,6 @@ if TYPE_CHECKING:
     from .extension import PlatformUsers
 
 TEMPLATES = ROOT / "templates"
-FILTERS = ("q", "status", "role", "channel")
 
 
 class _Blueprint(Blueprint):
@@ -105,6 +100,10 @@ def build_blueprint(
     exports = ExportViews(door)
     blueprint.add_url_rule("/users.csv", "export_users", exports.users, methods=["POST"])
     blueprint.add_url_rule("/history.csv", "export_history", exports.history, methods=["POST"])
+    if extension.api:
+        from .api import build_api  # it needs the extra "api"
+
+        blueprint.register_blueprint(build_api(door, sessions))
     return blueprint
 
 
@@ -118,21 +117,10 @@ class PageViews:
         """Show a page of users."""
         mapping, directory = self.door.extension.mapping, self.door.directory()
         statuses, wanted = self.door.statuses(), self.door.list_arguments()
-        summary = directory.summary()
-        sorts = directory.sorts(summary.total)
-        sort, descending = order_of(wanted, sorts)
-        filters = {
-            name: wanted[name] for name in ("q", "status", "role", "channel") if wanted[name]
-        }
-        scope = [self.door.extension.name, str(directory.platform), filters, sort.name, descending]
-        cursors = Cursors(secret_keys(), json.dumps(scope))
         try:
-            cursor = cursors.load(wanted["cursor"]) if wanted["cursor"] else None
+            found = listed(directory, wanted, mount=self.door.extension.name, secrets=secret_keys())
         except CursorError:
             abort(400, "This link to a page of the list is not valid, or not any more.")
-        query = replace(query_of(wanted, descending=descending), cursor=cursor)
-        roles = directory.roles(summary.total)
-        page = directory.page(query, sort)
         allowed = self.door.allowed_actions()
         return self.door.render(
             "list.html",
@@ -140,43 +128,38 @@ class PageViews:
                 shows=fields_shown(mapping.users),
                 channels=mapping.channels,
                 statuses=statuses,
-                summary=summary,
-                sorts=sorts,
-                sort=sort,
-                roles=roles,
-                query=query,
-                arguments=filters
-                | {
-                    name: wanted[name]
-                    for name in ("sort", "direction", "per_page")
-                    if name in request.args
+                summary=found.summary,
+                sorts=found.sorts,
+                sort=found.sort,
+                roles=directory.roles(found.summary.total),
+                query=found.query,
+                arguments={
+                    **found.filters,
+                    **{
+                        name: wanted[name]
+                        for name in ("sort", "direction", "per_page")
+                        if name in request.args
+                    },
                 },
-                page=page,
+                page=found.page,
                 by_hand=mapping.by_hand is not None,
-                actions={user.key: self.door.offered(user, allowed) for user in page.users},
-                matches=_matches(directory, query, page, summary.total),
+                actions={user.key: self.door.offered(user, allowed) for user in found.page.users},
+                matches=found.matches,
                 message=self._message(History(directory)),
                 csrf=generate_csrf() if self.door.allowed(EXPORT) else None,
-                previous=None if page.previous is None else cursors.dump(page.previous),
-                next=None if page.next is None else cursors.dump(page.next),
+                previous=found.previous,
+                next=found.next,
             ),
         )
 
     def show_user(self, key: str) -> ResponseReturnValue:
         """Show one user."""
-        mapping, directory = self.door.extension.mapping, self.door.directory()
+        mapping = self.door.extension.mapping
+        directory, user = self.door.user(key)
         try:
-            try:
-                user = directory.user(key)
-            except NotFoundError:
-                if not self.door.restores():
-                    raise
-                directory = directory.among("deleted")
-                user = directory.user(key)
-            self.door.require("view", user.record)
             usage = directory.usage(user)
         except NotFoundError:
-            abort(404, "There is no such user on this platform.")
+            abort(404, NO_USER)
         history = History(directory)
         events = history.page(HistoryQuery(user=key, per_page=10)).events
         standing = None
@@ -290,12 +273,3 @@ class PageViews:
 def _arguments(wanted: Mapping[str, Any], *, without: set[str]) -> dict[str, str]:
     """Return the filters that are in force as they stand in the address."""
     return {name: request.args[name].strip() for name in wanted if name not in without}
-
-
-def _matches(directory: Directory, query: ListQuery, page: Page, total: int) -> int | None:
-    """Return how many users the filters let through, counting only what is not known already."""
-    if not query.narrows:
-        return total
-    if page.next is None and page.users:
-        return page.end
-    return directory.matches(query)

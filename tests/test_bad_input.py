@@ -120,6 +120,7 @@ def statuses(office: Office, client: FlaskClient, key: Any) -> dict[tuple[str, s
         "name": "block",
         "seq": "1",
         "job_id": "none",
+        "unknown": "else",
         "filename": "platform_users.css",
     }
     for endpoint, (_, arguments) in rules(world).items():
@@ -140,7 +141,9 @@ def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) ->
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             asked = (endpoint, method)
             answers = nobody[asked], stranger[asked], owner[asked]
-            if method not in methods:
+            if endpoint.startswith("api."):
+                assert answers == api_answers(endpoint, method), asked
+            elif method not in methods:
                 assert set(answers) <= {405, 400}, asked  # 400: the host's own CSRFProtect
             elif endpoint == "static":
                 assert answers == (200, 200, 200)
@@ -150,7 +153,17 @@ def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) ->
                 assert answers[2] == 400
             else:
                 assert answers == (302, 403, 404 if arguments else 200), asked
-    assert office.told() == [("block", "refused")] * 2  # the owner's forms without a token
+    # The owner's forms without a token; an address of the API has two endpoints.
+    assert office.told() == [("block", "refused")] * 4
+
+
+def api_answers(endpoint: str, method: str) -> tuple[int, int, int]:
+    """Return what nobody, a stranger and an owner of another platform get, all without a token."""
+    if method != "GET":
+        return 401, 403, 400
+    if endpoint in {"api.summary", "api.users", "api.history", "api.openapi"}:
+        return 401, 403, 200
+    return 401, 403, 404
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -45,12 +45,37 @@ GET   platform_users.show_impersonation  302  403  302  200  404  200  404  404
 POST  platform_users.allow_changes       302  403  302  409  409  409  422  422
 POST  platform_users.stop_impersonation  302  403  302  409  409  409  303  303
 GET   platform_users.static              200  200  200  200  200  200  200  200
+GET   platform_users.api.summary            401  403  401  200  200  200  404  404
+GET   platform_users.api.users              401  403  401  200  200  200  404  404
+GET   platform_users.api.history            401  403  401  200  200  200  404  404
+GET   platform_users.api.openapi            401  403  401  200  200  200  404  404
+GET   platform_users.api.user               401  403  401  200  404  200  404  404
+GET   platform_users.api.usage              401  403  401  200  404  200  404  404
+GET   platform_users.api.actions            401  403  401  200  404  200  404  404
+GET   platform_users.api.prompt             401  403  401  200  404  403  404  404
+POST  platform_users.api.act                401  403  401  415  415  415  404  404
+GET   platform_users.api.nothing            401  403  401  404  404  404  404  404
+POST  platform_users.api.nothing            401  403  401  404  404  404  404  404
+PUT   platform_users.api.nothing            401  403  401  404  404  404  404  404
+PATCH platform_users.api.nothing            401  403  401  404  404  404  404  404
+DELETE platform_users.api.nothing            401  403  401  404  404  404  404  404
+TRACE platform_users.api.nothing            401  403  401  404  404  404  404  404
+QUERY platform_users.api.nothing            401  403  401  404  404  404  404  404
 """
 """What everybody is answered; 302 is the way to the sign-in, or from there, or back to the form.
 
 The forms are empty but for a good token: 409 and 422 are the answers to those who may send them.
 The conversation of the inbox is the user's.
 """
+
+OTHER_METHODS_OF_API = {
+    "anonymous": 401,
+    "user": 403,
+    "blocked": 401,
+    "looking": 404,
+    "changing": 404,
+}
+"""What the JSON API answers to a method that an address has not, where that is not 405."""
 
 ACTIONS = {
     **dict.fromkeys(("assign_plan", "give_add_on", "remove_add_on"), 422),
@@ -182,6 +207,11 @@ def scene(product: Product) -> Scene:
             "platform_users.show_user": {"key": other},
             "platform_users.act": {"name": "block", "key": other},
             "platform_users.show_impersonation": {"seq": began},
+            **{f"platform_users.api.{n}": {"key": other} for n in ("user", "usage", "actions")},
+            **{
+                f"platform_users.api.{n}": {"name": "block", "key": other}
+                for n in ("prompt", "act")
+            },
         },
     )
 
@@ -206,10 +236,13 @@ def test_every_address_answers_everybody_as_it_is_said_here(scene: Scene) -> Non
             if method == "POST" and endpoint in ENDS:
                 ask = scene.browser(actor)
         assert found == {pair: declared[pair][actor] for pair in declared}, actor
-        for endpoint, methods in there.items():
-            for method in {"POST", "DELETE"} - methods:
-                answer = ask(method, scene.url(endpoint))
-                assert answer == (403 if actor == "looking" else 405), (actor, method, endpoint)
+        for endpoint in there:
+            others = OTHER_METHODS_OF_API if ".api." in endpoint else {"looking": 403}
+            url = scene.url(endpoint)
+            taken = (found for other, found in there.items() if scene.url(other) == url)
+            for method in {"POST", "DELETE"}.difference(*taken):
+                answer = ask(method, url)
+                assert answer == others.get(actor, 405), (actor, method, endpoint)
 
 
 def test_every_action_is_done_by_those_only_who_may_do_it(scene: Scene) -> None:

@@ -161,6 +161,7 @@ def mount(app: Flask) -> None:
 
     PlatformUsers(
         db,
+        api=True,
         users=Users(
             User,
             platform=User.workspace_id,

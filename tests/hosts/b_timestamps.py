@@ -217,6 +217,7 @@ def mount(app: Flask) -> None:
 
     PlatformUsers(
         db,
+        api=True,
         users=Users(
             Account,
             platform=Account.brand_id,

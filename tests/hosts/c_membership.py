@@ -171,6 +171,7 @@ def mount(app: Flask) -> None:
 
     PlatformUsers(
         db,
+        api=True,
         users=Users(
             Account,
             platform=Membership.tenant_id,

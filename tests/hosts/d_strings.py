@@ -194,6 +194,7 @@ def mount(app: Flask) -> None:
 
     PlatformUsers(
         db,
+        api=True,
         users=Users(
             Client,
             platform=Client.house_code,

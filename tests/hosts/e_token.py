@@ -185,9 +185,9 @@ def mount(app: Flask) -> None:
         member.disabled_at = datetime.now() if status == "inactive" else None  # noqa: DTZ005
         member.profile = {"state": {"blocked": "banned", "pending": "invited"}.get(status)}
 
-    word = Member.profile["state"].as_string()
     PlatformUsers(
         db,
+        api=True,
         users=Users(
             Member,
             platform=Member.site_id,
@@ -198,8 +198,8 @@ def mount(app: Flask) -> None:
             status=Status(
                 active=Member.disabled_at.is_(None),
                 inactive=Member.disabled_at.is_not(None),
-                blocked=word == "banned",
-                pending=word == "invited",
+                blocked=Member.profile["state"].as_string() == "banned",
+                pending=Member.profile["state"].as_string() == "invited",
                 write=write,
             ),
             last_login=Member.login_at,

@@ -143,6 +143,7 @@ def mount(app: Flask) -> None:
 
     PlatformUsers(
         db,
+        api=True,
         users=Users(
             Human,
             platform=Human.reseller_id,

@@ -143,6 +143,7 @@ def mount(app: Flask) -> None:
 
     PlatformUsers(
         db,
+        api=True,
         users=Users(
             User,
             platform=User.platform_id,

@@ -1,0 +1,5 @@
+"""The JSON API of a mount: the same reads and the same actions as the pages, for programs."""
+
+from .views import build_api
+
+__all__ = ["build_api"]
