@@ -53,11 +53,11 @@ def requests(timings: Timings, names: Sequence[str], pages_deep: int, matches: i
     return "\n\n".join(
         (
             "## Milliseconds per request: median (90th percentile)",
-            _table(head, times),
+            table(head, times),
             "## How many times as long",
-            _table(head, ratios),
+            table(head, ratios),
             "## SQL statements per request, the signed-in person's lookup included",
-            _table(head, statements),
+            table(head, statements),
         )
     )
 
@@ -65,13 +65,14 @@ def requests(timings: Timings, names: Sequence[str], pages_deep: int, matches: i
 def parts(timings: Mapping[str, Timing]) -> str:
     """Show what the parts of our page cost."""
     rows = [[name, f"{t.median:.1f} ({t.p90:.1f})"] for name, t in timings.items()]
-    return f"## The parts of {OURS}\n\n" + _table(["", "ms"], rows)
+    return f"## The parts of {OURS}\n\n" + table(["", "ms"], rows)
 
 
 def _ratio(one: Timing, other: Timing) -> str:
     return f"{one.median / other.median:.2g}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table whose first column holds names and whose others hold numbers."""
     rule = ["---", *("---:" for _ in head[1:])]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
