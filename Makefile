@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run reset test coverage kill storm lint format bench clean
+.PHONY: run reset test coverage kill storm jobs lint format bench clean
 
 run: .venv/example
 	@$(BIN)/python -m example_app
@@ -30,6 +30,12 @@ kill: .venv/test
 storm: .venv/test
 	@for url in $(URLS); do $(BIN)/python -m tests.harness.storm $$url 10000 || exit 1; done
 
+REDIS ?= redis://127.0.0.1:6379/13
+
+jobs: .venv/test
+	@for url in $(URLS); do $(BIN)/python -m tests.harness.jobs $$url || exit 1; done
+	@for url in $(URLS); do $(BIN)/python -m tests.harness.workers $$url $(REDIS) || exit 1; done
+
 lint: .venv/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,6 +47,7 @@ format: .venv/lint
 
 bench: .venv/bench
 	@$(BIN)/python -m bench --write $(ARGS)
+	@$(BIN)/python -m bench.bulk --write
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

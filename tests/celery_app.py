@@ -1,6 +1,6 @@
 """A worker of the example product, as a host would write it: ``celery -A tests.celery_app worker``.
 
-DATABASE_URL, CELERY_BROKER and CELERY_PREFIX say where everything is.
+DATABASE_URL, REDIS_URL and REDIS_PREFIX say where everything is.
 """
 
 import os
@@ -11,12 +11,12 @@ from example_app import create_app
 from example_app.platform_users import platform_users
 from flask_platform_users.runners import CeleryRunner
 
-celery = Celery("example", broker=os.environ["CELERY_BROKER"])
+celery = Celery("example", broker=os.environ["REDIS_URL"])
 celery.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={
         "visibility_timeout": 2,  # seconds until what a dead worker had is delivered again
-        "global_keyprefix": os.environ["CELERY_PREFIX"],
+        "global_keyprefix": os.environ["REDIS_PREFIX"],
     },
     task_ignore_result=True,
     worker_prefetch_multiplier=1,

@@ -25,7 +25,7 @@ PATIENCE = 120
 def main(url: str, broker: str, users: str = "10000", resumed_by: str = "worker") -> int:
     """Kill and go on, print what came of it, and return how much was wrong."""
     prefix = f"platform_users_{os.getpid()}:"
-    os.environ.update(DATABASE_URL=url, CELERY_BROKER=broker, CELERY_PREFIX=prefix)
+    os.environ.update(DATABASE_URL=url, REDIS_URL=broker, REDIS_PREFIX=prefix)
     from tests.celery_app import app, celery
 
     job_id, number = jobs.ordered(app, int(users)), int(users)
@@ -33,7 +33,7 @@ def main(url: str, broker: str, users: str = "10000", resumed_by: str = "worker"
         with app.app_context():
             jobs.extension(app).start_job(job_id)
         with worker() as first:
-            wait(lambda: jobs.job(app, job_id).left < number)
+            wait(first, lambda: jobs.job(app, job_id).left <= number / 2)
             first.send_signal(signal.SIGKILL)
             first.wait()
         left = jobs.job(app, job_id).left
@@ -42,8 +42,8 @@ def main(url: str, broker: str, users: str = "10000", resumed_by: str = "worker"
             time.sleep(app.config["PLATFORM_USERS_JOB_LEASE"])
             jobs.tick(app)
         else:
-            with worker():
-                wait(lambda: jobs.job(app, job_id).over)
+            with worker() as second:
+                wait(second, lambda: jobs.job(app, job_id).over)
         seconds = time.monotonic() - start
     finally:
         forget(celery, prefix)
@@ -55,8 +55,9 @@ def main(url: str, broker: str, users: str = "10000", resumed_by: str = "worker"
 @contextlib.contextmanager
 def worker() -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker in a process of its own."""
-    command = ["-m", "celery", "-A", "tests.celery_app", "worker", "--pool=solo", "-l", "warning"]
-    process = subprocess.Popen([sys.executable, *command], stdout=sys.stderr)
+    app, options = "tests.celery_app:celery", ["--pool=solo", "--loglevel=warning"]
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", app, "worker", *options]
+    process = subprocess.Popen(command, stdout=sys.stderr)
     try:
         yield process
     finally:
@@ -64,12 +65,14 @@ def worker() -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def wait(until: Callable[[], bool]) -> None:
-    """Wait until something is so."""
+def wait(process: subprocess.Popen[bytes], until: Callable[[], bool]) -> None:
+    """Wait until a worker has done something."""
     end = time.monotonic() + PATIENCE
     while not until():
+        if process.poll() is not None:
+            raise RuntimeError("The worker died by itself.")
         if time.monotonic() > end:
-            raise TimeoutError("It did not come.")
+            raise TimeoutError("The worker did nothing.")
         time.sleep(0.05)
 
 
@@ -77,7 +80,7 @@ def forget(celery: Any, prefix: str) -> None:
     """Delete what is left in Redis."""
     with celery.connection_for_write() as connection:
         client = connection.default_channel.client
-        for key in client.connection_pool and client.scan_iter(match=f"{prefix}*"):
+        for key in client.scan_iter(match=f"{prefix}*"):
             client.delete(key.decode().removeprefix(prefix))
 
 
