@@ -42,7 +42,7 @@ def main() -> None:
         print(json.dumps(STEP[options.step](options.users)))
         return
     with sa.create_engine(URL.set(database="postgres")).connect() as connection:
-        facts = machine.describe(connection)
+        facts = machine.describe(connection, ("Flask", "SQLAlchemy", "psycopg"))
     rows = []
     for users in SIZES:
         for step in ("seed", *STEPS):

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 PACKAGES = ("Flask", "SQLAlchemy", "psycopg", "Flask-Admin", "Django")
 
 
-def describe(connection: sa.Connection) -> list[str]:
+def describe(connection: sa.Connection, packages: Sequence[str] = PACKAGES) -> list[str]:
     """Return lines on the day, the machine and the versions."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     server = connection.exec_driver_sql("SHOW server_version").scalar_one().split()[0]
@@ -22,7 +23,7 @@ def describe(connection: sa.Connection) -> list[str]:
         f"Machine: {_processor()}, {os.cpu_count()} cores, {memory:.0f} GB of memory",
         f"PostgreSQL {server} on the same machine, `shared_buffers` {buffers}",
         f"Python {platform.python_version()}, "
-        + ", ".join(f"{package} {version(package)}" for package in PACKAGES),
+        + ", ".join(f"{package} {version(package)}" for package in packages),
     ]
 
 

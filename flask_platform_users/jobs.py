@@ -36,7 +36,7 @@ TOGETHER = 200
 LARGEST = 100_000
 """So many users a job may have."""
 
-CHUNK = 250
+CHUNK = 500
 """So many users are done in one transaction."""
 
 OPEN = ("picking", "checking", "ready")

@@ -27,7 +27,7 @@ class Settings:
         impersonation: False switches off that staff can see the product as a user; what goes on
             ends with its next request.
         job_lease: for how many seconds nobody else goes on with a job of many users after the last
-            sign of life of who works on it. Longer than your code takes for 250 users.
+            sign of life of who works on it. Longer than your code takes for 500 users.
     """
 
     base_template: str = "platform_users/base.html"

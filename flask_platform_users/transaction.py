@@ -78,12 +78,18 @@ def _from_arrays(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> sa.Inser
 
     With one for each value, that took longer than all else that a job does.
     """
-    columns = [sa.column(name, _uncut(table.c[name].type)) for name in rows[0]]
-    arrays = [
-        sa.bindparam(None, [row[c.name] for row in rows], postgresql.ARRAY(c.type)) for c in columns
-    ]
-    values = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
-    return sa.insert(table).from_select([c.name for c in columns], sa.select(values))
+    columns, arrays = [], []
+    values: dict[str, Any] = {}
+    for name, first in rows[0].items():
+        type_, many = _uncut(table.c[name].type), [row[name] for row in rows]
+        if all(value == first for value in many):
+            values[name] = sa.cast(sa.literal(first, type_), type_)
+        else:
+            columns.append(sa.column(name, type_))
+            arrays.append(sa.bindparam(None, many, postgresql.ARRAY(type_)))
+    source = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
+    values |= {column.name: source.c[column.name] for column in columns}
+    return sa.insert(table).from_select(list(values), sa.select(*values.values()))
 
 
 def _uncut(type_: Any) -> Any:
