@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run reset test coverage kill storm fuzz lint format bench clean
+.PHONY: run reset test coverage kill storm fuzz jobs lint format bench clean
 
 run: .venv/example
 	@$(BIN)/python -m example_app
@@ -33,6 +33,12 @@ storm: .venv/test
 fuzz: .venv/test
 	@$(BIN)/python -m tests.harness.fuzz $(or $(REQUESTS),10000)
 
+REDIS ?= redis://127.0.0.1:6379/13
+
+jobs: .venv/test
+	@for url in $(URLS); do $(BIN)/python -m tests.harness.jobs $$url || exit 1; done
+	@for url in $(URLS); do $(BIN)/python -m tests.harness.workers $$url $(REDIS) || exit 1; done
+
 lint: .venv/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,6 +51,7 @@ format: .venv/lint
 bench: .venv/bench
 	@$(BIN)/python -m bench.gate --write
 	@$(BIN)/python -m bench --write $(ARGS)
+	@$(BIN)/python -m bench.bulk --write
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -4,6 +4,8 @@ Nothing is random, so every machine measures the same rows. The small platforms 
 one: the newest primary keys belong to others, as they do in a real multi-tenant table.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -113,23 +115,39 @@ def prepare(size: Size, *, reseed: bool = False) -> None:
     Raises:
         SystemExit: it holds other rows, and ``reseed`` does not say to drop it.
     """
-    server = sa.create_engine(URL.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    name = server.dialect.identifier_preparer.quote(URL.database or "")
-    with server.connect() as connection:
-        if reseed:
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    if reseed:
+        drop()
+    with _server() as connection:
         exists = sa.text("SELECT 1 FROM pg_database WHERE datname = :name")
         if not connection.scalar(exists, {"name": URL.database}):
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    server.dispose()
+            connection.exec_driver_sql(f"CREATE DATABASE {_name(connection)}")
     users = _users()
     if users is None:
         _seed(size)
     elif users != size.users:
         raise SystemExit(
-            f"The database {name} holds {users:,} users, not the {size.users:,} of this scale; "
-            "add --reseed to drop it and seed it anew."
+            f"The database {URL.database} holds {users:,} users, not the {size.users:,} of this "
+            "scale; add --reseed to drop it and seed it anew."
         )
+
+
+def drop() -> None:
+    """Drop the database."""
+    with _server() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_name(connection)} WITH (FORCE)")
+
+
+@contextmanager
+def _server() -> Iterator[sa.Connection]:
+    engine = sa.create_engine(
+        URL.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
+    )
+    with engine.connect() as connection:
+        yield connection
+
+
+def _name(connection: sa.Connection) -> str:
+    return connection.dialect.identifier_preparer.quote(URL.database or "")
 
 
 def _users() -> int | None:

@@ -16,6 +16,7 @@ class SendOnboardingEmail(Action):
     name = "send_onboarding_email"
     label = "Send onboarding email"
     icon = "email"
+    for_many = True
     done = "sent {user} the onboarding email"
 
     def question(self, user: UserRow) -> str:

@@ -311,7 +311,7 @@ def _fitting(text: str, column: sa.Column[str]) -> str:
 
 def canonical(value: Any) -> str:
     """Return the one JSON text of a value: sorted, without spaces, moments in ISO 8601."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_text)
+    return _JSON.encode(value)
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -326,6 +326,9 @@ def _text(value: Any) -> str:
 def digest(private: Mapping[str, Any]) -> str:
     """Return what the chain holds of the erasable part of an event."""
     return hashlib.sha256(canonical({name: private[name] for name in PRIVATE}).encode()).hexdigest()
+
+
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_text)
 
 
 def sign(event: Mapping[str, Any], secret: bytes) -> str:

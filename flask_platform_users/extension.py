@@ -1,5 +1,6 @@
 """``PlatformUsers``: what a host constructs once and mounts on its apps."""
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as Mapped
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,7 @@ from .errors import ConfigurationError
 from .gate import Gate, SignIn
 from .history import History
 from .impersonation import Impersonation, Impersonations, Receipt
-from .jobs import Job, Jobs
+from .jobs import WORKING, Job, Jobs
 from .jobs import due as due_jobs
 from .mapping import Count, Users
 from .models import build_tables
@@ -50,6 +51,8 @@ from .settings import Settings
 from .triggers import attach_triggers
 from .views import build_blueprint
 from .zones import zone_of
+
+log = logging.getLogger(__name__)
 
 
 class PlatformUsers:
@@ -244,31 +247,44 @@ class PlatformUsers:
         return sorted(found, key=lambda receipt: receipt.started_at, reverse=True)
 
     def start_job(self, job_id: str) -> None:
-        """Let a job be done, or tried, outside of this request."""
-        self.runner.start(self.name, job_id)
+        """Let a job be done, or tried, outside of this request; if need be by the next tick."""
+        try:
+            self.runner.start(self.name, job_id)
+        except Exception:
+            log.exception("Job %s could not be started; the next tick does it", job_id)
 
-    def run_job(self, job_id: str) -> None:
-        """Do a job, or go on with it, as whoever ordered it; or try what is not decided yet."""
+    def run_job(self, job_id: str) -> bool:
+        """Do a job, or go on with it, as whoever ordered it; or try what is not decided yet.
+
+        Returns:
+            False if somebody else works on it, so that there may be something left to do.
+        """
         table, bind = self.mapping.tables.job, self.mapping.bind
         platform = self.db.session.execute(
             sa.select(table.c.platform_key).where(table.c.id == job_id), bind_arguments=bind
         ).scalar()
-        jobs = Jobs(self.directory(platform))
+        lease = timedelta(seconds=Settings.of(current_app).job_lease)
+        jobs = Jobs(self.directory(platform), lease=lease)
         job, door = jobs.get(job_id), self._views().door
-        action = None if job is None else self._action_of(jobs, job)
-        if job is None or action is None:
-            return
+        if job is None:
+            return True
+        action = self._action_of(jobs, job)
+        owner_id = job.owner_id
 
         def pipeline() -> Pipeline | None:
-            actor = self._views().sessions.person(job.owner_id)
+            actor = self._views().sessions.person(owner_id)
             return None if actor is None else door.pipeline_of(actor, platform)
 
         if job.state == "checking":
             works = pipeline()
-            if works is not None:
-                jobs.check(job, action, works)
+            if works is None or action is None:
+                jobs.discard(job)
+                self.db.session.commit()
+                return True
+            job = jobs.check(job, action, works)
         else:
-            jobs.run(job, action, pipeline)
+            job = jobs.run(job, action, pipeline, chain=self.chain(platform))
+        return job.state not in {"checking", *WORKING}
 
     def _action_of(self, jobs: Jobs, job: Job) -> Action | None:
         """Return what a job does; None if the mount has it no more."""
@@ -280,11 +296,19 @@ class PlatformUsers:
         return None if original is None else Undo(original, job=undone.id)
 
     def resume_jobs(self) -> int:
-        """Go on with the jobs that nobody works on, as ``flask platform-users tick`` does."""
+        """Go on with the jobs that nobody works on, as ``flask platform-users tick`` does.
+
+        Returns:
+            how many; those that fail are logged, and found again.
+        """
         tables, now = self.mapping.tables, datetime.now(UTC)
         found = due_jobs(self.db.session, tables.job, self.mapping.bind, now)
         for _, job_id in found:
-            self.run_job(job_id)
+            try:
+                self.run_job(job_id)
+            except Exception:
+                self.db.session.rollback()
+                log.exception("Job %s was cut off; it goes on with the next tick", job_id)
         return len(found)
 
     def end_impersonations(self) -> int:

@@ -23,7 +23,7 @@ class Watch:
     """
 
     def __init__(self, session: Any) -> None:
-        self.session: Session = session() if callable(session) else session
+        self.session = real(session)
         self.hooks: list[str] = []
         self.wrong: list[str] = []
 
@@ -58,6 +58,12 @@ class Watch:
 _WATCH = "platform_users_watch"
 
 
+def real(session: Any) -> Session:
+    """Return the session that a scoped one stands for."""
+    found: Session = session() if callable(session) else session
+    return found
+
+
 class guarded:  # noqa: N801  (used as a function)
     """Run a hook of the host's. Whatever it does wrong names it and leaves nothing half done.
 
@@ -74,19 +80,24 @@ class guarded:  # noqa: N801  (used as a function)
     """
 
     def __init__(self, session: Any, hook: str) -> None:
+        self.session = session
         self.hook = hook
-        self.own = Watch(session)
 
     def __enter__(self) -> None:
         """Hold whatever goes wrong from here on against the hook."""
-        self.watch = self.own.__enter__()
+        self.own: Watch | None = None
+        watch: Watch | None = real(self.session).info.get(_WATCH)
+        if watch is None:
+            watch = self.own = Watch(self.session).__enter__()
+        self.watch = watch
         self.watch.hooks.append(self.hook)
         self.before = len(self.watch.wrong)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Name the hook if it did something wrong."""
         self.watch.hooks.pop()
-        self.own.__exit__()
+        if self.own is not None:
+            self.own.__exit__()
         if error is None:
             if len(self.watch.wrong) > self.before:
                 raise HookError(self.hook, self.watch.wrong[self.before])

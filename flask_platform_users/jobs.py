@@ -20,12 +20,13 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import MultiDict
 
 from .actions import Action, Impact
-from .audit import Entry
+from .audit import DONE, REFUSED, Chain, Entry
+from .claims import LEASE, Claim, free
 from .directory import Directory, ListQuery
 from .errors import ForbiddenError, HookError, NotFoundError, RefusedError, StaleError
 from .orders import Order, Result
 from .pipeline import Outcome, Pipeline, summed
-from .transaction import begin, insert_all, retried
+from .transaction import asks_again, begin, insert_all, retried
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +36,8 @@ TOGETHER = 200
 LARGEST = 100_000
 """So many users a job may have."""
 
-CHUNK = 250
+CHUNK = 500
 """So many users are done in one transaction."""
-
-_LEASE = timedelta(seconds=60)
-"""So long a job belongs to who works on it, after its last sign of life."""
 
 OPEN = ("picking", "checking", "ready")
 """The states of a job that nothing was done of yet."""
@@ -122,10 +120,12 @@ class Jobs:
 
     Args:
         directory: reads the platform.
+        lease: how long a job belongs to who works on it, after their last sign of life.
     """
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, *, lease: timedelta = LEASE) -> None:
         self.directory = directory
+        self.lease = lease
         self.session: Any = directory.session
         self.job = directory.mapping.tables.job
         self.item = directory.mapping.tables.job_item
@@ -249,32 +249,52 @@ class Jobs:
             chosen=chosen,
             state="checking",
             impact="[]",
+            claimed_by=None,
+            claimed_until=None,
         )
 
     # Trying
 
     def check(self, job: Job, action: Action, pipeline: Pipeline) -> Job:
-        """Find out, without doing anything, what would become of each. It commits as it goes."""
+        """Find out, without doing anything, what would become of each. It commits as it goes.
+
+        Nothing happens while somebody else does that.
+        """
+        claim = Claim(self.directory, job.id, self.lease)
+        if not claim.take(["checking"]):
+            return self._again(job)
         self._execute(sa.update(self.item).where(*self._of(job)).values(expected=None, why=""))
         lines: list[Impact] = []
-        while items := self._next(job, self.item.c.expected.is_(None)):
+        after = 0
+        while items := self._next(job, after):
             outcomes, impact = self._try(job, action, pipeline, items)
+            if not claim.renew():  # it was begun anew, perhaps with another form
+                self.session.rollback()
+                return self._again(job)
             lines = summed([*lines, *impact])
             self._write(job, items, outcomes, column="expected")
             self.session.commit()
-        impact_text = json.dumps([vars(line) for line in lines])
-        found = self._set(job, state="ready", impact=impact_text)
+            after = items[-1].n
+        self._execute(
+            sa.update(self.job)
+            .where(*self._is(job), self.job.c.claimed_by == claim.by)
+            .values(
+                state="ready",
+                impact=json.dumps([vars(line) for line in lines]),
+                claimed_by=None,
+                claimed_until=None,
+            )
+        )
         self.session.commit()
-        return found
+        return self._again(job)
 
     def _try(
         self, job: Job, action: Action, pipeline: Pipeline, items: Sequence[Item]
     ) -> tuple[list[Outcome], list[Impact]]:
-        orders = [self._order(job, action, item) for item in items]
         try:
-            return pipeline.preview(orders)
+            return pipeline.preview(self._orders(job, action, items))
         except (HookError, RefusedError) as error:
-            if len(orders) == 1:
+            if len(items) == 1:
                 return [_refusal(error)], []
         outcomes, lines = [], []
         for item in items:
@@ -287,7 +307,12 @@ class Jobs:
 
     def queue(self, job: Job) -> Job:
         """Let a job that was tried be done. The caller commits."""
-        return self._set(job, state="queued", started_at=self.directory.now())
+        self._execute(
+            sa.update(self.job)
+            .where(*self._is(job), self.job.c.state == "ready")
+            .values(state="queued", started_at=self.directory.now())
+        )
+        return self._again(job)
 
     def cancel(self, job: Job) -> Job:
         """Ask a job to stop after the unit it is at. The caller commits."""
@@ -298,74 +323,88 @@ class Jobs:
         )
         return self._again(job)
 
-    def run(self, job: Job, action: Action, pipeline: Callable[[], Pipeline | None]) -> Job:
+    def run(
+        self,
+        job: Job,
+        action: Action | None,
+        pipeline: Callable[[], Pipeline | None],
+        *,
+        chain: Chain | None = None,
+    ) -> Job:
         """Do what is left of a job, until it has ended or somebody else works on it.
 
         Args:
             job: what was queued, or was cut off.
-            action: what to do.
+            action: what to do; None if the mount has no such action any more.
             pipeline: returns what acts for the person who ordered it, as they are now; None if
                 they are gone.
+            chain: the platform's history, which is told of the end even if they are gone.
         """
-        if not self._claim(job):
-            return job
-        while True:
-            job = self._again(job)
-            if job.over:
-                return job
-            if job.state == "cancelling":
-                return self._end(job, action, "cancelled", "It was cancelled.", pipeline())
+        claim = Claim(self.directory, job.id, self.lease)
+        if not claim.take(WORKING):
+            return self._again(job)
+        self._execute(
+            sa.update(self.job)
+            .where(*self._is(job), self.job.c.state == "queued")
+            .values(state="running")
+        )
+        self.session.commit()
+        after = 0
+        while claim.holds():
             works = pipeline()
-            refusal = self._why_not(action, works)
-            if works is None or refusal:
-                return self._end(job, action, "stopped", refusal, works)
-            items = self._next(job, self.item.c.outcome.is_(None))
-            if not items:
-                return self._end(job, action, "done", "", works)
+            state, why = self._verdict(job, action, works)
+            items = [] if state else self._next(job, after, self.item.c.outcome.is_(None))
+            if action is None or works is None or not items:
+                history = chain if works is None else works.chain
+                return self._end(job, action, state or "done", why, history, claim)
             try:
-                self._do(job, action, works, items)
-            except ForbiddenError as error:
-                return self._end(job, action, "stopped", error.sentence, works)
-            except RefusedError as error:  # all or nothing
-                return self._end(job, action, "stopped", error.sentence, works)
-            self.session.expunge_all()
+                self._do(job, action, works, items, claim)
+            except RefusedError as error:  # all or nothing, or they may not act any more
+                return self._end(job, action, "stopped", error.sentence, works.chain, claim)
+            after = items[-1].n
+        return self._again(job)
 
-    def _do(self, job: Job, action: Action, pipeline: Pipeline, items: Sequence[Item]) -> None:
+    def _verdict(
+        self, job: Job, action: Action | None, pipeline: Pipeline | None
+    ) -> tuple[str, str]:
+        """Return as what a job has to end before its next unit, and why; nothing if it goes on."""
+        is_now = sa.select(self.job.c.state).where(*self._is(job))
+        if self._execute(is_now).scalar() == "cancelling":
+            return "cancelled", "It was cancelled."
+        refusal = self._why_not(action, pipeline)
+        return ("stopped", refusal) if refusal else ("", "")
+
+    def _do(
+        self, job: Job, action: Action, pipeline: Pipeline, items: Sequence[Item], claim: Claim
+    ) -> None:
         """Do one unit; if the host's code misbehaves in it, each of its users alone."""
-        orders = [self._order(job, action, item) for item in items]
 
         def then(outcomes: Sequence[Outcome]) -> None:
             self._write(job, items, outcomes, column="outcome")
-            self._execute(
-                sa.update(self.job)
-                .where(*self._is(job))
-                .values(claimed_until=self.directory.now() + _LEASE)
-            )
+            claim.renew()
 
         try:
-            pipeline.run_all(orders, each=not job.together, then=then)
-        except ForbiddenError:
-            if job.together or len(items) == 1:
-                raise
-            self._one_by_one(job, action, pipeline, items)
+            pipeline.run_all(self._orders(job, action, items), each=not job.together, then=then)
         except (HookError, RefusedError, NotFoundError, DBAPIError) as error:
             if job.together:
                 raise RefusedError(_sentence(error)) from error
+            if isinstance(error, DBAPIError) and asks_again(error):
+                raise  # it is nobody's fault: the job goes on later
             if len(items) > 1:
-                self._one_by_one(job, action, pipeline, items)
+                for item in items:
+                    self._do(job, action, pipeline, [item], claim)
                 return
+            if isinstance(error, ForbiddenError):
+                raise
             log.exception("User %s of job %s failed", items[0].user_key, job.id)
             self._write(job, items, [_refusal(error)], column="outcome")
+            claim.renew()
             self.session.commit()
 
-    def _one_by_one(
-        self, job: Job, action: Action, pipeline: Pipeline, items: Sequence[Item]
-    ) -> None:
-        for item in items:
-            self._do(job, action, pipeline, [item])
-
-    def _why_not(self, action: Action, pipeline: Pipeline | None) -> str:
-        """Return why the person may not go on; empty if they may."""
+    def _why_not(self, action: Action | None, pipeline: Pipeline | None) -> str:
+        """Return why nobody may go on; empty if they may."""
+        if action is None:
+            return "The product does not offer this action any more."
         if pipeline is None:
             return "Whoever ordered it is gone, blocked or signed out for good."
         policy, actor = pipeline.policy, pipeline.actor
@@ -376,52 +415,47 @@ class Jobs:
         return ""
 
     def _end(
-        self, job: Job, action: Action, state: str, why: str, pipeline: Pipeline | None
+        self,
+        job: Job,
+        action: Action | None,
+        state: str,
+        why: str,
+        chain: Chain | None,
+        claim: Claim,
     ) -> Job:
         """End it, and record it once beside what was recorded of each user."""
-        outcomes = self.outcomes(job)
 
         def attempt() -> None:
-            if pipeline is None:
+            if chain is None:
                 self.session.rollback()
-                self._set(job, state=state, why=why, ended_at=self.directory.now())
             else:
-                begin(pipeline.chain)
-                labels = {"done": "Changed", "unchanged": "Unchanged", "left": "Left out"}
-                changes = {labels[name]: ("", f"{n:,}") for name, n in outcomes.items() if n}
-                entry = Entry(
-                    action="many",
-                    actor=job.actor,
-                    actor_name=job.actor_name,
-                    changes={"Action": ("", action.label), **changes},
-                    reason=why or dict(job.data).get("reason", ""),
-                    request_id=job.id,
-                    address=job.address,
-                )
-                now = self.directory.now()
-                seq = pipeline.chain.append(entry, now)
-                self._set(job, state=state, why=why, ended_at=now, seq=seq)
+                begin(chain)
+            if not claim.renew():
+                self.session.rollback()
+                return
+            now = self.directory.now()
+            entry = self._entry(job, action, state, why)
+            seq = None if chain is None else chain.append(entry, now)
+            self._set(job, state=state, why=why[:1000], ended_at=now, seq=seq)
             self.session.commit()
 
         retried(self.session, attempt)
         return self._again(job)
 
-    def _claim(self, job: Job) -> bool:
-        """Take a job, unless somebody else gave a sign of life lately."""
-        now, claimed = self.directory.now(), self.job.c.claimed_until
-        taken = self._execute(
-            sa.update(self.job)
-            .where(*self._is(job), self.job.c.state.in_(WORKING))
-            .where(claimed.is_(None) | (claimed < now))
-            .values(claimed_until=now + _LEASE)
-        ).rowcount
-        self._execute(
-            sa.update(self.job)
-            .where(*self._is(job), self.job.c.state == "queued")
-            .values(state="running")
+    def _entry(self, job: Job, action: Action | None, state: str, why: str) -> Entry:
+        outcomes = self.outcomes(job)
+        labels = {"done": "Changed", "unchanged": "Unchanged", "left": "Left out"}
+        counts = {labels[name]: ("", f"{n:,}") for name, n in outcomes.items() if n}
+        return Entry(
+            action="many",
+            outcome=REFUSED if state == "stopped" and not outcomes["done"] else DONE,
+            actor=job.actor,
+            actor_name=job.actor_name,
+            changes={"Action": ("", action.label if action else job.action), **counts},
+            reason=why or dict(job.data).get("reason", ""),
+            request_id=job.id,
+            address=job.address,
         )
-        self.session.commit()
-        return bool(taken)
 
     # Reading
 
@@ -463,7 +497,7 @@ class Jobs:
     def pages(self, job: Job, size: int = 500) -> Iterator[list[Item]]:
         """Yield the users of a job in order, a few at a time."""
         after = 0
-        while found := self._page(job, sa.true(), after=after, limit=size):
+        while found := self._page(job, after=after, limit=size):
             yield found
             after = found[-1].n
 
@@ -475,15 +509,19 @@ class Jobs:
 
     # How
 
-    def _order(self, job: Job, action: Action, item: Item) -> Order:
-        return Order(
-            action=action,
-            key=str(item.user_key),
-            data=job.form,
-            request_id=request_id(job, item),
-            address=job.address,
-            many=job.total,
-        )
+    def _orders(self, job: Job, action: Action, items: Sequence[Item]) -> list[Order]:
+        form = job.form  # the same one for all: the pipeline checks it once where it can
+        return [
+            Order(
+                action=action,
+                key=str(item.user_key),
+                data=form,
+                request_id=request_id(job, item),
+                address=job.address,
+                many=job.total,
+            )
+            for item in items
+        ]
 
     def _known(self, keys: Collection[str]) -> list[Any]:
         """Return the values of those keys that are of users of this platform, once each."""
@@ -496,14 +534,14 @@ class Jobs:
                 found |= dict.fromkeys(people.known(some))
         return list(found)
 
-    def _next(self, job: Job, where: Any) -> list[Item]:
-        return self._page(job, where, limit=TOGETHER if job.together else CHUNK)
+    def _next(self, job: Job, after: int, *where: Any) -> list[Item]:
+        return self._page(job, *where, limit=TOGETHER if job.together else CHUNK, after=after)
 
-    def _page(self, job: Job, where: Any, *, limit: int, after: int = 0) -> list[Item]:
+    def _page(self, job: Job, *where: Any, limit: int, after: int) -> list[Item]:
         item = self.item.c
         statement = (
             sa.select(item.n, item.user_key, item.expected, item.outcome, item.why)
-            .where(*self._of(job), where, item.n > after)
+            .where(*self._of(job), *where, item.n > after)
             .order_by(item.n)
             .limit(limit)
         )
@@ -574,8 +612,7 @@ def due(session: Any, job: sa.Table, bind: dict[str, Any], now: datetime) -> lis
     """Return platform and id of the jobs that nobody works on, on all platforms."""
     statement = (
         sa.select(job.c.platform_key, job.c.id)
-        .where(job.c.state.in_(WORKING))
-        .where(job.c.claimed_until.is_(None) | (job.c.claimed_until < now))
+        .where(job.c.state.in_(("checking", *WORKING)), free(job, now))
         .order_by(job.c.made_at)
     )
     return [(row.platform_key, row.id) for row in session.execute(statement, bind_arguments=bind)]
@@ -583,7 +620,7 @@ def due(session: Any, job: sa.Table, bind: dict[str, Any], now: datetime) -> lis
 
 def _job(row: Any) -> Job:
     values = dict(row._mapping)
-    for unused in ("platform_key", "claimed_until"):
+    for unused in ("platform_key", "claimed_by", "claimed_until"):
         del values[unused]
     values["data"] = [(name, text) for name, text in json.loads(row.data)]
     values["impact"] = [Impact(**line) for line in json.loads(row.impact)]

@@ -264,6 +264,7 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Column("made_at", UTCDateTime, nullable=False),
             sa.Column("started_at", UTCDateTime),
             sa.Column("ended_at", UTCDateTime),
+            sa.Column("claimed_by", sa.String(32)),
             sa.Column("claimed_until", UTCDateTime),
             sa.Index(f"ix_{name}_job_owner", "platform_key", "owner_id", "made_at"),
             sa.Index(f"ix_{name}_job_state", "state", "claimed_until"),

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from flask import Flask, current_app
 
+from .settings import Settings
+
 log = logging.getLogger(__name__)
 
 
@@ -17,8 +19,12 @@ class Runner(Protocol):
     ``flask platform-users tick`` runs those that nobody works on.
     """
 
-    def mounted(self, app: Flask, name: str, run: Callable[[str], None]) -> None:
-        """Learn, when the page called ``name`` is mounted, how a job is run: inside the app."""
+    def mounted(self, app: Flask, name: str, run: Callable[[str], bool]) -> None:
+        """Learn, when the page called ``name`` is mounted, how a job is run: inside the app.
+
+        ``run(job_id)`` returns False if somebody else works on that job: should they die, it has to
+        be run again later, by whoever comes first.
+        """
 
     def start(self, name: str, job_id: str) -> None:
         """Let a job be run soon; called in the app's context, after the commit."""
@@ -28,9 +34,9 @@ class ThreadRunner:
     """Runs each job in a thread of the process that took the order. It needs nothing else."""
 
     def __init__(self) -> None:
-        self._runs: dict[tuple[Flask, str], Callable[[str], None]] = {}
+        self._runs: dict[tuple[Flask, str], Callable[[str], bool]] = {}
 
-    def mounted(self, app: Flask, name: str, run: Callable[[str], None]) -> None:
+    def mounted(self, app: Flask, name: str, run: Callable[[str], bool]) -> None:
         """Remember it for this app."""
         self._runs[app, name] = run
 
@@ -55,6 +61,10 @@ class CeleryRunner:
     Construct it where both the web processes and the workers do, since both have to know the
     task; the extra ``flask-platform-users[celery]`` names the version it was tried with.
 
+    A message is acknowledged once its job has ended. If its worker dies, the broker delivers it
+    again, Redis after its ``visibility_timeout``; ``flask platform-users tick`` may be sooner. If a
+    job takes longer than that timeout, it is delivered while it is done: that message waits.
+
     Args:
         celery: the host's Celery app.
     """
@@ -62,14 +72,18 @@ class CeleryRunner:
     def __init__(self, celery: Any) -> None:
         self.celery = celery
 
-    def mounted(self, app: Flask, name: str, run: Callable[[str], None]) -> None:
-        """Register the task. A worker that dies leaves it to the next one."""
+    def mounted(self, app: Flask, name: str, run: Callable[[str], bool]) -> None:
+        """Register the task."""
+        wait = Settings.of(app).job_lease
 
-        def work(job_id: str) -> None:
+        def work(task: Any, job_id: str) -> None:
             with app.app_context():
-                run(job_id)
+                ended = run(job_id)
+            if not ended:
+                raise task.retry(countdown=wait, max_retries=None)
 
-        self.celery.task(name=_task(name), acks_late=True, reject_on_worker_lost=True)(work)
+        options = {"acks_late": True, "reject_on_worker_lost": True, "shared": False}
+        self.celery.task(name=_task(name), bind=True, **options)(work)
 
     def start(self, name: str, job_id: str) -> None:
         """Send it to the workers."""

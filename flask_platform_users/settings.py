@@ -26,11 +26,14 @@ class Settings:
             secret key, and the history verifies for as long as that stays.
         impersonation: False switches off that staff can see the product as a user; what goes on
             ends with its next request.
+        job_lease: for how many seconds nobody else goes on with a job of many users after the last
+            sign of life of who works on it. Longer than your code takes for 500 users.
     """
 
     base_template: str = "platform_users/base.html"
     audit_keys: Mapping[str, str] | None = None
     impersonation: bool = True
+    job_lease: int = 60
 
     @classmethod
     def of(cls, app: Flask) -> "Settings":
@@ -75,6 +78,9 @@ def _faults(given: dict[str, object]) -> Iterator[str]:
         elif key == PREFIX + "IMPERSONATION":
             if not isinstance(value, bool):
                 yield f"app.config[{key!r}] was given {value!r}; expected True or False."
+        elif key == PREFIX + "JOB_LEASE":
+            if not isinstance(value, int) or value < 1:
+                yield f"app.config[{key!r}] was given {value!r}; expected seconds, such as 60."
         elif not isinstance(value, str) or not value:
             yield (
                 f"app.config[{key!r}] was given {value!r}; expected the path of a template, "

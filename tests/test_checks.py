@@ -220,6 +220,11 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "app.config['PLATFORM_USERS_IMPERSONATION'] was given 'no'; expected True or False.",
     ),
     (
+        "a lease of no time",
+        lambda: mount(app=make_app(PLATFORM_USERS_JOB_LEASE=0)),
+        "app.config['PLATFORM_USERS_JOB_LEASE'] was given 0; expected seconds, such as 60.",
+    ),
+    (
         "no secret key",
         lambda: mount(app=make_app(SECRET_KEY=None)),
         "init_app(app) was given an app without a secret key, which sessions and page links are "
@@ -247,7 +252,8 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "an unknown setting",
         lambda: mount(app=make_app(PLATFORM_USERS_TEMPLATE="x.html")),
         "app.config['PLATFORM_USERS_TEMPLATE'] is not a setting; expected one of "
-        "PLATFORM_USERS_BASE_TEMPLATE, PLATFORM_USERS_AUDIT_KEYS, PLATFORM_USERS_IMPERSONATION.",
+        "PLATFORM_USERS_BASE_TEMPLATE, PLATFORM_USERS_AUDIT_KEYS, PLATFORM_USERS_IMPERSONATION, "
+        "PLATFORM_USERS_JOB_LEASE.",
     ),
     (
         "a base template that is no path",

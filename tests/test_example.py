@@ -22,6 +22,8 @@ from werkzeug.test import TestResponse
 
 from example_app import create_app
 from example_app.models import OutgoingMail, Platform, Subscription, User, db
+from flask_platform_users import PlatformUsers
+from flask_platform_users.jobs import Jobs
 
 from .product import fill
 
@@ -160,6 +162,29 @@ def key_of(product: Flask, email: str = "user@acme.example") -> str:
         return str(db.session.scalars(select(User.id).where(User.email == email)).one())
 
 
+def test_the_onboarding_email_goes_to_many_at_once_and_to_nobody_twice(product: Flask) -> None:
+    extension: PlatformUsers = product.extensions["platform_users"]["platform_users"]
+    (action,) = (a for a in extension.actions if a.name == "send_onboarding_email")
+    with product.app_context():
+        owner = db.session.scalars(select(User).filter_by(email="owner@acme.example")).one()
+        agents = select(User.id).filter_by(platform_id=owner.platform_id, role="agent")
+        keys = db.session.scalars(agents.order_by(User.id.desc()).limit(3)).all()
+        waiting = OutgoingMail(user_id=keys[0], template="onboarding", queued_at=datetime.now(UTC))
+        db.session.add(waiting)
+        jobs = Jobs(extension.directory(owner.platform_id))
+        job = jobs.make(owner_id=owner.get_id(), actor=str(owner.id), actor_name=owner.username)
+        jobs.pick(job, [str(key) for key in keys])
+        jobs.aim(job, action, [("mode", "each")], "{}")
+        db.session.commit()
+        extension.run_job(job.id)
+        jobs.queue(job)
+        db.session.commit()
+        extension.run_job(job.id)
+        assert jobs.outcomes(job) == {"done": 2, "unchanged": 0, "left": 1}
+        mails = select(OutgoingMail.user_id).where(OutgoingMail.user_id.in_(keys))
+        assert sorted(db.session.scalars(mails)) == sorted(keys)
+
+
 def test_sending_the_onboarding_email_queues_it_once(product: Flask) -> None:
     client, key = signed_in(product, "owner@acme.example"), int(key_of(product))
     response = act(client, "send_onboarding_email", key)
@@ -169,7 +194,7 @@ def test_sending_the_onboarding_email_queues_it_once(product: Flask) -> None:
     assert again.status_code == 409
     assert "is waiting to be sent already." in again.text
     with product.app_context():
-        assert db.session.scalar(select(func.count(OutgoingMail.id))) == 1
+        assert db.session.scalar(select(func.count(OutgoingMail.id)).filter_by(user_id=key)) == 1
 
 
 def test_extending_a_trial_moves_its_end(product: Flask) -> None:

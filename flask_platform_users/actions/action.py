@@ -176,7 +176,7 @@ class Action:
         among: whom it is done to: those who are there, or those who were ``"deleted"`` and can
             still be restored. Nobody else is found, nor offered it.
         shows_first: whether a filled-in form is shown once more, with the impact of what was
-            chosen, before it is done.
+            chosen, before it is done. To many users everything is shown before: their trial.
         for_many: whether it may be done to many users at once.
         leaves: where the users are then.
         same_form: whether the form is the same for all users it is sent for at once, whoever they
