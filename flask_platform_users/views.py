@@ -3,26 +3,29 @@
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, Response, abort, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import HTTPException
 
 from .action_views import ActionViews
-from .actions import GrantAction
+from .actions import Action, GrantAction
 from .audit import Keys
 from .directory import Directory, ListQuery
 from .door import ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
 from .grants import GrantQuery, Grants
 from .history import MEANT, History, HistoryQuery, people_meant
+from .jobs import Jobs
 from .many_views import ManyViews
 from .overlay_views import OverlayViews
 from .pages import (
+    Choosing,
     DetailsPage,
     EventsPage,
     GrantedPage,
@@ -74,7 +77,7 @@ def build_blueprint(
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
     blueprint.add_url_rule("/granted", "show_granted", pages.show_granted)
-    many = ManyViews(door)
+    many = ManyViews(door, sessions)
     blueprint.add_url_rule("/many", "pick", many.pick, methods=["POST"])
     blueprint.add_url_rule(
         "/many/<job_id>/<name>", "ask_many", many.ask_many, methods=["GET", "POST"]
@@ -138,6 +141,10 @@ class PageViews:
         roles = directory.roles(summary.total)
         page = directory.page(query, sort)
         allowed = self.door.allowed_actions()
+        arguments = filters | {
+            name: wanted[name] for name in ("sort", "direction", "per_page") if name in request.args
+        }
+        place = {"cursor": wanted["cursor"]} if cursor else {}
         return self.door.render(
             "list.html",
             view=ListPage(
@@ -149,13 +156,9 @@ class PageViews:
                 sort=sort,
                 roles=roles,
                 query=query,
-                arguments=filters
-                | {
-                    name: wanted[name]
-                    for name in ("sort", "direction", "per_page")
-                    if name in request.args
-                },
+                arguments=arguments,
                 page=page,
+                choosing=self._choosing(directory, page, allowed, arguments | place),
                 by_hand=mapping.by_hand is not None,
                 actions={user.key: self.door.offered(user, allowed) for user in page.users},
                 matches=_matches(directory, query, page, summary.total),
@@ -163,6 +166,29 @@ class PageViews:
                 previous=None if page.previous is None else cursors.dump(page.previous),
                 next=None if page.next is None else cursors.dump(page.next),
             ),
+        )
+
+    def _choosing(
+        self,
+        directory: Directory,
+        page: Page,
+        allowed: Sequence[Action],
+        arguments: Mapping[str, str],
+    ) -> Choosing | None:
+        """Return whom this person has chosen. At most two statements, and none for most staff."""
+        actions = self.door.offered_to_many(page.users, allowed)
+        if not actions and (page.users or not any(action.for_many for action in allowed)):
+            return None
+        jobs = Jobs(directory)
+        job = jobs.picking(self.door.actor_login_id())
+        chosen = job.total if job else 0
+        values: dict[str, Any] = dict(arguments)
+        return Choosing(
+            url=url_for(".pick", **values),
+            chosen=chosen,
+            ticked=jobs.picked(job, [user.key for user in page.users]) if job and chosen else (),
+            actions=actions,
+            csrf_token=generate_csrf(),
         )
 
     def show_user(self, key: str) -> ResponseReturnValue:
