@@ -3,7 +3,7 @@
 
 const form = document.querySelector("#pu-many");
 const waiting = document.querySelector("[data-pu-waits]");
-if (form) choose(form);
+if (form?.querySelector("[value=keep]")) choose(form);
 if (waiting) setTimeout(follow, 1000, waiting);
 
 function choose(form) {

@@ -20,7 +20,15 @@ EVERYWHERE = [
     for (name, size), scheme in itertools.product(WIDTHS.items(), ("light", "dark"))
 ]
 WITHOUT_SCRIPT = [pytest.param({"java_script_enabled": False}, id="without JavaScript")]
-PAGES = ("/", "/?q=zzqq", "/?status=inactive&per_page=100", "/id/20", "/id/999999999", "/?sort=no")
+PAGES = (
+    "/",
+    "/?q=zzqq",
+    "/?status=inactive&per_page=100",
+    "/id/20",
+    "/id/999999999",
+    "/?sort=no",
+    "/jobs",
+)
 
 
 @pytest.mark.parametrize("visit", WITHOUT_SCRIPT, indirect=True)
