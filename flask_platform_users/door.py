@@ -113,7 +113,8 @@ class Door:
         if action is None or action.by_system or not current_user.is_authenticated:
             return
         if self.platform() is not None:
-            order = Order(action=action, key=asked_for["key"], address=request.remote_addr or "")
+            key = asked_for.get("key", "")  # there is none where it is asked for many
+            order = Order(action=action, key=key, address=request.remote_addr or "")
             self.pipeline().refuse(order, sentence)
 
     def context(self) -> dict[str, Any]:

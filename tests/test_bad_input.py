@@ -114,6 +114,9 @@ def test_nothing_but_the_fields_of_a_form_is_taken_from_it(office: Office) -> No
         assert History(directory).page(HistoryQuery()).events == []
 
 
+JOB = ("show_job", "do_job", "cancel_job", "export_job")
+
+
 def rules(world: World) -> dict[str, set[str]]:
     """Return every address of the mount, with its methods."""
     return {
@@ -129,6 +132,8 @@ def statuses(office: Office, client: FlaskClient, key: Any) -> dict[tuple[str, s
     arguments: dict[str, dict[str, str]] = {
         "show_user": {"key": str(key)},
         "act": {"name": "block", "key": str(key)},
+        "ask_many": {"name": "block", "job_id": "0" * 32},
+        **{name: {"job_id": "0" * 32} for name in JOB},
         "show_impersonation": {"seq": "1"},
         "static": {"filename": "platform_users.css"},
     }
@@ -147,6 +152,13 @@ def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) ->
         "show_user": {"GET"},
         "act": {"GET", "POST"},
         "show_granted": {"GET"},
+        "pick": {"POST"},
+        "ask_many": {"GET", "POST"},
+        "list_jobs": {"GET"},
+        "show_job": {"GET"},
+        "do_job": {"POST"},
+        "cancel_job": {"POST"},
+        "export_job": {"GET"},
         "show_history": {"GET"},
         "export_history": {"GET"},
         "show_impersonation": {"GET"},
@@ -171,10 +183,10 @@ def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) ->
                 assert answers[1] in {403, 400}
                 assert answers[2] == 400
             else:
-                missing = {"show_user", "act", "show_impersonation"}
+                missing = {"show_user", "act", "show_impersonation", "ask_many", *JOB}
                 inside = 404 if endpoint in missing else 200
                 assert answers == (302, 403, inside), asked
-    assert office.told() == [("block", "refused")]  # the owner's form without a token
+    assert office.told() == [("block", "refused")] * 2  # the owner's forms without a token
 
 
 @pytest.mark.parametrize("chunked", [False, True])
