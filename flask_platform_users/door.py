@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,9 +131,8 @@ class Door:
         if action is None or action.by_system or not current_user.is_authenticated:
             return
         if self.platform() is not None:
-            order = Order(
-                action=action, key=asked_for.get("key", ""), address=request.remote_addr or ""
-            )
+            key = asked_for.get("key", "")  # there is none where it is asked for many
+            order = Order(action=action, key=key, address=request.remote_addr or "")
             self.pipeline().refuse(order, sentence)
 
     def context(self) -> dict[str, Any]:
@@ -141,6 +141,7 @@ class Door:
             "pu": Reading(g.get("platform_users_zone", UTC)),
             "pu_base_template": self.settings.base_template,
             "pu_stylesheet": self.static_url(_STYLESHEET),
+            "pu_script": self.static_url("platform_users.js"),
             "pu_url_of": url_of,
             "pu_icon_of": icon_of,
             "pu_sentence": sentence,
@@ -261,6 +262,19 @@ class Door:
             for action in allowed
             if action.among == user.population and action.offered(user, mapping)
         ]
+
+    def offered_to_many(self, users: Sequence[UserRow], allowed: Sequence[Action]) -> list[Action]:
+        """Return those of the allowed actions that make sense for users like these together."""
+        statuses = self.extension.mapping.statuses
+
+        def sensible(action: Action) -> bool:
+            return any(
+                self.offered(replace(user, status=status), [action])
+                for user in users
+                for status in statuses
+            )
+
+        return [action for action in allowed if action.for_many and sensible(action)]
 
     def restores(self) -> bool:
         """Say whether this person may do anything to deleted users, and so may see them."""

@@ -53,7 +53,7 @@ class Job:
     Attributes:
         action: the action's name; empty while users are picked.
         data: the form, as pairs of a field and its text.
-        chosen: how the users were chosen, in words.
+        chosen: how the users were chosen and what was filled in, in words, a line each.
         owner_id: Flask-Login's id of the person who ordered it.
         actor: by what the history knows them.
         state: one of ``OPEN`` or ``WORKING``, or ``done``, ``cancelled``, ``stopped``.
@@ -132,10 +132,16 @@ class Jobs:
 
     # Choosing
 
-    def picking(self, owner_id: str) -> Job | None:
-        """Return what a person is choosing users for. One statement."""
-        mine = (self.job.c.owner_id == owner_id, self.job.c.state == "picking")
-        return self._first(*mine)
+    def picking(self, owner_id: str, *, lock: bool = False) -> Job | None:
+        """Return what a person is choosing users for. One statement.
+
+        With ``lock`` nobody else chooses for it until the transaction ends.
+        """
+        job = self.job.c
+        found = self._select(job.owner_id == owner_id, job.state == "picking")
+        found = found.order_by(job.made_at, job.id).limit(1)
+        row = self._execute(found.with_for_update() if lock else found).first()
+        return None if row is None else _job(row)
 
     def make(self, *, owner_id: str, actor: str | None, actor_name: str, address: str = "") -> Job:
         """Begin to choose users. The caller commits."""
@@ -161,29 +167,40 @@ class Jobs:
         assert found is not None  # noqa: S101  (it was written just now)
         return found
 
-    def pick(self, job: Job, keys: Collection[str], *, among: Collection[str] = ()) -> None:
+    def pick(self, job: Job, keys: Collection[str], *, among: Collection[str] = ()) -> bool:
         """Choose users, and none of the others ``among`` whom they were shown.
 
         Keys that are of nobody on this platform are left out. The caller commits.
+
+        Returns:
+            whether that made a difference.
         """
         item, directory = self.item, self.directory
-        shown = [value for key in among if (value := directory.parse(key)) is not None]
-        if shown:
-            self._execute(sa.delete(item).where(*self._of(job), item.c.user_key.in_(shown)))
         known = self._known(keys)
-        have = sa.select(item.c.user_key).where(*self._of(job), item.c.user_key.in_(known))
-        already = set(self._execute(have).scalars()) if known else set()
+        kept, removed = set(map(str, known)), 0
+        dropped = [key for key in among if key not in kept]
+        if dropped:
+            them = directory.holds(item.c.user_key, *dropped)
+            removed = self._execute(sa.delete(item).where(*self._of(job), them)).rowcount
+        already = self.picked(job, known)
         new = [key for key in known if key not in already]
+        if not new:
+            return bool(removed)
         n = self._execute(
             sa.select(sa.func.coalesce(sa.func.max(item.c.n), 0)).where(*self._of(job))
         ).scalar_one()
-        if job.total + len(new) > LARGEST:
+        if job.total - removed + len(new) > LARGEST:
             raise RefusedError(f"At most {LARGEST:,} users can be chosen at once.")
         rows = [
             {**self._key(job), "n": n + place, "user_key": key, "why": ""}
             for place, key in enumerate(new, start=1)
         ]
         insert_all(self.session, item, rows, self.directory.mapping.bind)
+        return True
+
+    def describe(self, job: Job, chosen: str) -> None:
+        """Say in words how the users were chosen. The caller commits."""
+        self._execute(sa.update(self.job).where(*self._is(job)).values(chosen=chosen))
 
     def pick_all(self, job: Job, query: ListQuery) -> None:
         """Choose everybody whom a filter lets through now, and nobody else. The caller commits."""
@@ -241,9 +258,13 @@ class Jobs:
         self._execute(sa.delete(self.job).where(*self._is(job), self.job.c.state.in_(OPEN)))
 
     def aim(self, job: Job, action: Action, data: Sequence[tuple[str, str]], chosen: str) -> Job:
-        """Say what is to be done to those who were chosen. The caller commits."""
+        """Say what is to be done to those who were chosen. The caller commits.
+
+        A job that goes on already, or is over, stays as it is.
+        """
         return self._set(
             job,
+            self.job.c.state.in_(OPEN),
             action=action.name,
             data=json.dumps([list(pair) for pair in data]),
             chosen=chosen,
@@ -574,8 +595,8 @@ class Jobs:
         item = self.item.c
         return (item.platform_key == self.directory.platform, item.job_id == job.id)
 
-    def _set(self, job: Job, **values: Any) -> Job:
-        self._execute(sa.update(self.job).where(*self._is(job)).values(**values))
+    def _set(self, job: Job, *where: Any, **values: Any) -> Job:
+        self._execute(sa.update(self.job).where(*self._is(job), *where).values(**values))
         return self._again(job)
 
     def _again(self, job: Job) -> Job:

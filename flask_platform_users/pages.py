@@ -1,6 +1,6 @@
 """What each template receives: one object, with everything that it shows and links to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -14,16 +14,28 @@ from .billing import Subscription
 from .binding import Sort
 from .directory import MATCHES, ListQuery
 from .export import HISTORY, USERS
-from .formatting import FILTER_LABELS, STATUS_LABELS, number
+from .formatting import FILTER_LABELS, STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
 from .impersonation import Receipt, Visit
-from .jobs import Job
+from .jobs import OPEN, WORKING, Job
 from .mapping import Count
 from .orders import Prompt
 from .results import Note, Page, Summary, UserDetails, UserRow
 from .schemas import PER_PAGE, WITHIN
 from .standing import Entitlement, Standing
+
+JOB_STATES = {
+    "checking": ("pending", "Being tried"),
+    "ready": ("pending", "Not done yet"),
+    "queued": ("pending", "Waiting"),
+    "running": ("pending", "Going on"),
+    "cancelling": ("pending", "Stopping"),
+    "done": ("active", "Done"),
+    "cancelled": ("inactive", "Cancelled"),
+    "stopped": ("blocked", "Stopped"),
+}
+"""The states of a job in words, each with the status whose colour and shape it has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +78,34 @@ class Message:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Choosing:
+    """Choosing users on the list, to do one action to all of them.
+
+    Attributes:
+        url: where the form goes.
+        chosen: how many are chosen, on all pages.
+        ticked: the keys of those on this page who are.
+        actions: what this person may do to users like those on this page.
+    """
+
+    url: str
+    chosen: int
+    ticked: Collection[Any]
+    actions: Sequence[Action]
+    csrf_token: str
+
+    @property
+    def elsewhere(self) -> int:
+        """How many are chosen on other pages."""
+        return self.chosen - len(self.ticked)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListPage:
     """The list of users.
 
     Attributes:
+        choosing: None where this person may do nothing to many users.
         actions: what can be done to each user, by their key.
         by_hand: whether plans and add-ons can be given by hand.
         arguments: the parts of the query string that are in force, without the cursor.
@@ -89,6 +125,7 @@ class ListPage:
     arguments: dict[str, str]
     page: Page
     actions: Mapping[Any, Sequence[Action]]
+    choosing: Choosing | None
     by_hand: bool
     matches: int | None
     message: Message | None
@@ -98,6 +135,7 @@ class ListPage:
 
     sizes = PER_PAGE
     status_labels = STATUS_LABELS
+    status_words = FILTER_LABELS
 
     def link(self, **changes: str | None) -> str:
         """Return the address of the list with some arguments changed, from its first page."""
@@ -186,23 +224,15 @@ class ListPage:
     @property
     def filters(self) -> list[tuple[str, str]]:
         """What narrows the list, in words, each with the address that drops it."""
-        query = self.query
-        labels = {count.name: count.title for count in self.channels}
-        found = []
-        if query.search:
-            found.append((f"“{query.search}”", self.link(q=None)))
-        if query.status:
-            found.append((f"Status: {self.status_words[query.status]}", self.link(status=None)))
-        if query.role:
-            found.append((f"Role: {query.role}", self.link(role=None)))
-        if query.channel:
-            found.append((f"Has {labels[query.channel]}", self.link(channel=None)))
-        return found
+        words = filter_words(self.query, self.channels)
+        return [(label, self.link(**{name: None})) for name, label in words.items()]
 
     @property
-    def status_words(self) -> dict[str, str]:
-        """The statuses to filter by."""
-        return {status: FILTER_LABELS[status] for status in self.statuses}
+    def everybody(self) -> str:
+        """What choosing all of them says: ``all 1,204 that match``."""
+        if self.matches is None or (self.matches > MATCHES and self.query.narrows):
+            return "all that match"
+        return f"all {number(self.matches)}{' that match' if self.query.narrows else ''}"
 
     @property
     def deleted(self) -> bool:
@@ -317,6 +347,7 @@ class ManyPage:
     """The form of an action for many users.
 
     Attributes:
+        each: whether those who cannot be done are left out; otherwise nobody is done.
         form: the action's, as the first user that it can be asked for has it.
         error: why it was not tried when it was sent.
         may_be_together: whether they are few enough to be done all or none.
@@ -327,6 +358,7 @@ class ManyPage:
     form: Any
     error: str | None
     may_be_together: bool
+    each: bool
     csrf_token: str
 
 
@@ -348,6 +380,38 @@ class JobPage:
     reasons: Sequence[tuple[str, int]]
     csrf_token: str
 
+    states = JOB_STATES
+
+    @property
+    def label(self) -> str:
+        """What was ordered."""
+        return self.action.label if self.action else self.job.action
+
+    @property
+    def tried(self) -> bool:
+        """Whether nothing was done yet, so that it tells what would become of the users."""
+        return self.job.state in OPEN
+
+    @property
+    def waits(self) -> bool:
+        """Whether it changes by itself."""
+        return self.job.state == "checking" or self.job.state in WORKING
+
+    @property
+    def come_to(self) -> int:
+        """How many users it has come to so far."""
+        return sum(self.outcomes.values())
+
+    @property
+    def all_or_nothing(self) -> bool:
+        """Whether nobody can be done, because somebody cannot and all were to be together."""
+        return self.job.state == "ready" and self.job.together and self.outcomes["left"] > 0
+
+    @property
+    def others(self) -> int:
+        """How many users are left out for reasons that are not among those told."""
+        return self.outcomes["left"] - sum(number for _, number in self.reasons)
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobsPage:
@@ -355,6 +419,8 @@ class JobsPage:
 
     jobs: Sequence[Job]
     actions: Mapping[str, Action]
+
+    states = JOB_STATES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -403,6 +469,38 @@ class EventsPage:
 
 EXPORTED = {USERS: "the list of users", HISTORY: "the history"}
 """What the history says was exported."""
+
+
+def filter_words(query: ListQuery, channels: Sequence[Count]) -> dict[str, str]:
+    """Return what narrows a list in words, by the names in the query string."""
+    titles = {count.name: count.title for count in channels}
+    words = {
+        "q": query.search and f"“{query.search}”",
+        "status": query.status and f"Status: {FILTER_LABELS[query.status]}",
+        "role": query.role and f"Role: {query.role}",
+        "channel": query.channel and f"Has {titles[query.channel]}",
+    }
+    return {name: text for name, text in words.items() if text}
+
+
+def form_words(form: Any) -> list[str]:
+    """Return what was filled into a form, a line for each field that says something."""
+    return [
+        f"{field.label.text}: {text}"
+        for field in form or ()
+        if field.name != "confirm" and (text := _filled_in(field))
+    ]
+
+
+def _filled_in(field: Any) -> str:
+    if hasattr(field, "iter_choices"):
+        chosen = [choice[1] for choice in field.iter_choices() if choice[2]]
+        return ", ".join(map(str, chosen))
+    if isinstance(field.data, datetime):
+        return stamp(field.data)
+    if isinstance(field.data, bool):
+        return "yes" if field.data else ""
+    return "" if field.data is None else " ".join(str(field.data).split())
 
 
 def sentence(event: Event, actions: Mapping[str, Action]) -> str:

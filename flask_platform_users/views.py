@@ -2,29 +2,32 @@
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, abort, current_app, request
+from flask import Blueprint, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import HTTPException
 
 from .action_views import ActionViews
-from .actions import GrantAction
+from .actions import Action, GrantAction
 from .audit import Keys
+from .directory import Directory
 from .door import NO_USER, ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError
 from .export import EXPORT
 from .export_views import ExportViews, history_query, history_wanted
 from .grants import GrantQuery, Grants
 from .history import MEANT, History, HistoryQuery
+from .jobs import Jobs
 from .listing import listed
 from .many_views import ManyViews
 from .overlay_views import OverlayViews
 from .pages import (
+    Choosing,
     DetailsPage,
     EventsPage,
     GrantedPage,
@@ -34,7 +37,7 @@ from .pages import (
     fields_shown,
     sentence,
 )
-from .results import UserDetails
+from .results import Page, UserDetails
 from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
@@ -76,7 +79,7 @@ def build_blueprint(
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
     blueprint.add_url_rule("/undo/<int:seq>", "undo", actions.undo, methods=["POST"])
     blueprint.add_url_rule("/granted", "show_granted", pages.show_granted)
-    many = ManyViews(door)
+    many = ManyViews(door, sessions)
     blueprint.add_url_rule("/many", "pick", many.pick, methods=["POST"])
     blueprint.add_url_rule(
         "/many/<job_id>/<name>", "ask_many", many.ask_many, methods=["GET", "POST"]
@@ -122,6 +125,10 @@ class PageViews:
         except CursorError:
             abort(400, "This link to a page of the list is not valid, or not any more.")
         allowed = self.door.allowed_actions()
+        arguments = dict(found.filters) | {
+            name: wanted[name] for name in ("sort", "direction", "per_page") if name in request.args
+        }
+        place = {"cursor": wanted["cursor"]} if wanted["cursor"] else {}
         return self.door.render(
             "list.html",
             view=ListPage(
@@ -133,15 +140,9 @@ class PageViews:
                 sort=found.sort,
                 roles=directory.roles(found.summary.total),
                 query=found.query,
-                arguments={
-                    **found.filters,
-                    **{
-                        name: wanted[name]
-                        for name in ("sort", "direction", "per_page")
-                        if name in request.args
-                    },
-                },
+                arguments=arguments,
                 page=found.page,
+                choosing=self._choosing(directory, found.page, allowed, arguments | place),
                 by_hand=mapping.by_hand is not None,
                 actions={user.key: self.door.offered(user, allowed) for user in found.page.users},
                 matches=found.matches,
@@ -150,6 +151,29 @@ class PageViews:
                 previous=found.previous,
                 next=found.next,
             ),
+        )
+
+    def _choosing(
+        self,
+        directory: Directory,
+        page: Page,
+        allowed: Sequence[Action],
+        arguments: Mapping[str, str],
+    ) -> Choosing | None:
+        """Return whom this person has chosen. At most two statements, and none for most staff."""
+        actions = self.door.offered_to_many(page.users, allowed)
+        if not actions and (page.users or not any(action.for_many for action in allowed)):
+            return None
+        jobs = Jobs(directory)
+        job = jobs.picking(self.door.actor_login_id())
+        chosen = job.total if job else 0
+        values: dict[str, Any] = dict(arguments)
+        return Choosing(
+            url=url_for(".pick", **values),
+            chosen=chosen,
+            ticked=jobs.picked(job, [user.key for user in page.users]) if job and chosen else (),
+            actions=actions,
+            csrf_token=generate_csrf(),
         )
 
     def show_user(self, key: str) -> ResponseReturnValue:

@@ -44,7 +44,7 @@ class SetStatus(Action):
 
     def build_form(self, unit: Unit, data: Any = None) -> StatusForm:
         """Offer what the host can express."""
-        form = StatusForm(data, status=unit.user.status)
+        form = StatusForm(data, status=None if unit.many > 1 else unit.user.status)
         form.status.choices = [(name, STATUS_LABELS[name]) for name in unit.mapping.writable]
         return form
 
