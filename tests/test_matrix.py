@@ -40,10 +40,25 @@ GET   platform_users.act                 302  403  302  200  404  403  404  404
 POST  platform_users.act                 302  403  302  409  404  403  404  404
 GET   platform_users.show_granted        302  403  302  200  200  200  404  404
 GET   platform_users.show_history        302  403  302  200  200  200  404  404
-GET   platform_users.export_history      302  403  302  200  200  200  404  404
 GET   platform_users.show_impersonation  302  403  302  200  404  200  404  404
 POST  platform_users.allow_changes       302  403  302  409  409  409  422  422
 POST  platform_users.stop_impersonation  302  403  302  409  409  409  303  303
+GET   auth.confirm                       302  200  302  200  200  200  403  403
+POST  auth.confirm                       302  200  302  200  200  200  403  403
+GET   auth.password                      302  200  302  200  200  200  403  403
+POST  auth.password                      302  200  302  200  200  200  403  403
+POST  product.support_access             302  302  302  302  302  302  403  403
+POST  platform_users.pick                302  403  302  400  400  403  404  404
+GET   platform_users.ask_many            302  403  302  404  404  403  404  404
+POST  platform_users.ask_many            302  403  302  404  404  403  404  404
+GET   platform_users.list_jobs           302  403  302  200  200  200  404  404
+GET   platform_users.show_job            302  403  302  404  404  404  404  404
+GET   platform_users.export_job          302  403  302  404  404  404  404  404
+POST  platform_users.do_job              302  403  302  404  404  404  404  404
+POST  platform_users.cancel_job          302  403  302  404  404  404  404  404
+POST  platform_users.undo                302  403  302  404  404  404  404  404
+POST  platform_users.export_users        302  403  302  200  200  403  404  404
+POST  platform_users.export_history      302  403  302  200  200  403  404  404
 GET   platform_users.static              200  200  200  200  200  200  200  200
 GET   platform_users.api.summary            401  403  401  200  200  200  404  404
 GET   platform_users.api.users              401  403  401  200  200  200  404  404
@@ -84,7 +99,7 @@ ACTIONS = {
     **dict.fromkeys(("add_note", "remove_note", "delete", "restore"), 409),
     **dict.fromkeys(("send_onboarding_email", "extend_trial", "impersonate"), 409),
     **dict.fromkeys(("begin_grant", "end_grant", "end_block", "purge"), 404),
-    **dict.fromkeys(("allow_changes", "end_impersonation"), 404),
+    **dict.fromkeys(("allow_changes", "end_impersonation", "many", "undo"), 404),
 }
 """What whoever may do each action is answered to the same empty form; 404 is nobody's to do."""
 
@@ -177,6 +192,9 @@ def scene(product: Product) -> Scene:
         return lambda: product.sign_in(email)
 
     def see_as_user(**fields: str) -> FlaskClient:
+        with product.app.app_context():  # an empty form of the settings forbids it
+            db.session.execute(sa.update(User).values(open_to_support=True))
+            db.session.commit()
         client = product.sign_in("owner@acme.example")
         url = f"{USERS}/do/impersonate/{user}"
         fields |= hidden(client.get(url)) | {"reason": "Asked for help by mail", "minutes": "30"}
@@ -207,6 +225,12 @@ def scene(product: Product) -> Scene:
             "platform_users.show_user": {"key": other},
             "platform_users.act": {"name": "block", "key": other},
             "platform_users.show_impersonation": {"seq": began},
+            "platform_users.undo": {"seq": 2**62},
+            "platform_users.ask_many": {"job_id": "0" * 32, "name": "block"},
+            **{
+                f"platform_users.{n}": {"job_id": "0" * 32}
+                for n in ("show_job", "do_job", "cancel_job", "export_job")
+            },
             **{f"platform_users.api.{n}": {"key": other} for n in ("user", "usage", "actions")},
             **{
                 f"platform_users.api.{n}": {"name": "block", "key": other}

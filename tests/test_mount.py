@@ -215,6 +215,7 @@ def test_importing_does_nothing() -> None:
     script = """
 import socket, threading
 import flask, flask_login, flask_sqlalchemy, flask_wtf, marshmallow, sqlalchemy
+import sqlalchemy.dialects.postgresql
 from sqlalchemy import event
 
 def refuse(*_args, **_kwargs):
