@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def _from_arrays(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> sa.Inser
             values[name] = sa.cast(sa.literal(first, type_), type_)
         else:
             columns.append(sa.column(name, type_))
-            arrays.append(sa.bindparam(None, many, postgresql.ARRAY(type_)))
+            arrays.append(sa.bindparam(None, many, sa.ARRAY(type_)))
     source = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
     values |= {column.name: source.c[column.name] for column in columns}
     return sa.insert(table).from_select(list(values), sa.select(*values.values()))

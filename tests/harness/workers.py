@@ -18,7 +18,7 @@ from typing import Any
 
 from . import jobs
 
-PATIENCE = 120
+PATIENCE = 240
 """Seconds to wait for what has to come."""
 
 
@@ -38,8 +38,9 @@ def main(url: str, broker: str, users: str = "10000", resumed_by: str = "worker"
             first.wait()
         left = jobs.job(app, job_id).left
         start = time.monotonic()
+        # A worker looks for what others lost when it starts, and then every 100 seconds.
+        time.sleep(app.config["PLATFORM_USERS_JOB_LEASE"] + 0.5)
         if resumed_by == "tick":
-            time.sleep(app.config["PLATFORM_USERS_JOB_LEASE"])
             jobs.tick(app)
         else:
             with worker() as second:
