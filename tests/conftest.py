@@ -83,7 +83,12 @@ PREFIX = os.environ.get("TEST_DATABASE_PREFIX") or "pu_test"
 """How the names of the databases begin; two runs at the same time need two prefixes."""
 
 DATABASES = ("sqlite", *SERVERS)
-WORLDS = [f"{host}/{database}" for host in HOSTS for database in DATABASES]
+WORLDS = [
+    f"{name}/{database}"
+    for name, host in HOSTS.items()
+    for database in DATABASES
+    if database == "sqlite" or not host.CAN.twin
+]
 CREATE = {
     "postgresql": 'CREATE DATABASE "{}"',
     "mariadb": "CREATE DATABASE `{}` CHARACTER SET utf8mb4",

@@ -27,8 +27,8 @@ class Terminal(Office):
 
 
 @pytest.fixture
-def terminal(used_world: World) -> Terminal:
-    return Terminal(used_world)
+def terminal(world: World) -> Terminal:
+    return Terminal(world)
 
 
 def test_a_user_is_blocked_and_unblocked_as_from_the_page(terminal: Terminal) -> None:
@@ -243,11 +243,11 @@ def test_what_changed_while_somebody_thought_is_not_overwritten(
 
 
 @pytest.fixture
-def shop(used_world: World) -> Terminal:
-    terminal = Terminal(used_world)
-    with used_world.app.app_context():
-        used_world.host.open_shop(terminal.platform)
-        used_world.host.subscribe(terminal.platform, terminal.user, PLANS[0].name)
+def shop(world: World) -> Terminal:
+    terminal = Terminal(world)
+    with world.app.app_context():
+        world.host.open_shop(terminal.platform)
+        world.host.subscribe(terminal.platform, terminal.user, PLANS[0].name)
     return terminal
 
 

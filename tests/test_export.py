@@ -16,8 +16,8 @@ from .world import World
 
 
 @pytest.fixture
-def office(used_world: World) -> Office:
-    return Office(used_world)
+def office(world: World) -> Office:
+    return Office(world)
 
 
 def rows_of(office: Office, **arguments: str) -> list[dict[str, str]]:
@@ -28,13 +28,13 @@ def rows_of(office: Office, **arguments: str) -> list[dict[str, str]]:
 
 
 def test_the_file_has_what_all_pages_of_the_list_show(
-    used_world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    office = Office(used_world)
-    used_world.add(*used_world.crowd(office.platform, 12))
+    office = Office(world)
+    world.add(*world.crowd(office.platform, 12))
     monkeypatch.setattr(listing.all_users, "__kwdefaults__", {"batch": 5})
     for arguments in ({}, {"status": "inactive"}, {"q": "user", "sort": "contact"}):
-        shown = [row for page in used_world.walk(office.client, **arguments) for row in page.rows]
+        shown = [row for page in world.walk(office.client, **arguments) for row in page.rows]
         rows = rows_of(office, **arguments)
         assert [row["Username"] for row in rows] == [row.name for row in shown]
         assert [int(row["No"]) for row in rows] == [row.number for row in shown]

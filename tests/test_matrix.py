@@ -177,7 +177,8 @@ def rules(product: Product) -> dict[str, set[str]]:
 
 
 @pytest.fixture
-def scene(product: Product) -> Scene:
+def scene(product: Product, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr("flask_platform_users.actions.impersonation.STARTS_A_MINUTE", 1000)
     with product.app.app_context():
         user = db.session.scalars(sa.select(User.id).where(User.email == "user@acme.example")).one()
         own = sa.select(Conversation.id).where(Conversation.owner_id == user).limit(1)

@@ -1,11 +1,12 @@
 """The product of ``e_token`` with Flask-Babel initialised, in German."""
 
+from dataclasses import replace
+
 from flask import Flask
 from flask_babel import Babel
 
 from . import e_token
 from .e_token import (
-    CAN,
     add_owner,
     add_platform,
     add_stranger,
@@ -21,6 +22,7 @@ from .e_token import (
 )
 
 NAME = "e-token-babel"
+CAN = replace(e_token.CAN, twin=True)
 
 __all__ = [
     "CAN",

@@ -58,6 +58,8 @@ class Abilities:
         shared_accounts: whether an account may be a user of several platforms.
         muddle: whether its data can contradict itself.
         databases: how many databases it needs.
+        twin: whether it is another host in all that a database server could tell, so that SQLite is
+            enough for it.
         add_ons: whether it sells add-ons.
         quantities: whether a user may have several of one.
         prices: whether what it sells has a price.
@@ -76,6 +78,7 @@ class Abilities:
     shared_accounts: bool = False
     muddle: bool = False
     databases: int = 1
+    twin: bool = False
     add_ons: bool = True
     quantities: bool = True
     prices: bool = True
