@@ -81,8 +81,10 @@ class ActionViews:
         """Take back a job: exactly those of its users whom nothing has touched since."""
         pipeline, jobs = self.door.pipeline(), Jobs(self.door.directory())
         done = jobs.ended_as(event.seq)
-        if done is None or not self.door.allowed(done.action):
+        original = None if done is None else self.door.actions.get(done.action)
+        if done is None or original is None or not original.reversible:
             abort(409, "This cannot be taken back any more.")
+        self.door.require(original.permission)
         job = jobs.make(
             owner_id=self.door.actor_login_id(),
             actor=pipeline.actor_id,
@@ -91,7 +93,7 @@ class ActionViews:
         )
         jobs.pick_done(job, done)
         data = [("mode", "each"), ("undo", done.id)]
-        job = jobs.queue(jobs.aim(job, Undo(), data, done.chosen))
+        job = jobs.queue(jobs.aim(job, Undo(), data, done.chosen), untried=True)
         self.door.extension.db.session.commit()
         if job.total <= TOGETHER:
             self.door.extension.run_job(job.id)

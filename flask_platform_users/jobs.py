@@ -215,38 +215,22 @@ class Jobs:
         if number > LARGEST:
             raise RefusedError(f"At most {LARGEST:,} users can be chosen at once.")
         self.clear(job)
-        columns = self._key(job) | {"why": ""}
-        self._execute(
-            sa.insert(self.item).from_select(
-                [*columns, "n", "user_key"],
-                sa.select(
-                    *(
-                        sa.literal(value, self.item.c[name].type).label(name)
-                        for name, value in columns.items()
-                    ),
-                    numbered.c.n,
-                    numbered.c.key,
-                ),
-            ),
-            self.directory.moment,
-        )
+        self._add(job, sa.select(numbered.c.n, numbered.c.key), self.directory.moment)
 
     def pick_done(self, job: Job, earlier: Job) -> None:
         """Choose whom an earlier job changed. The caller commits."""
-        item, columns = self.item.c, self._key(job) | {"why": ""}
-        self._execute(
-            sa.insert(self.item).from_select(
-                [*columns, "n", "user_key"],
-                sa.select(
-                    *(
-                        sa.literal(value, item[name].type).label(name)
-                        for name, value in columns.items()
-                    ),
-                    item.n,
-                    item.user_key,
-                ).where(*self._of(earlier), item.outcome == "done"),
-            )
+        item = self.item.c
+        changed = sa.select(item.n, item.user_key)
+        self._add(job, changed.where(*self._of(earlier), item.outcome == "done"))
+
+    def _add(self, job: Job, found: sa.Select[Any], values: Any = None) -> None:
+        """Choose users by a statement that selects a number and a key of each."""
+        columns = self._key(job) | {"why": ""}
+        kept = [sa.literal(value, self.item.c[name].type) for name, value in columns.items()]
+        into = sa.insert(self.item).from_select(
+            ["n", "user_key", *columns], found.add_columns(*kept)
         )
+        self._execute(into, values)
 
     def clear(self, job: Job) -> None:
         """Choose nobody. The caller commits."""
@@ -326,11 +310,11 @@ class Jobs:
 
     # Doing
 
-    def queue(self, job: Job) -> Job:
-        """Let a job that was tried be done. The caller commits."""
+    def queue(self, job: Job, *, untried: bool = False) -> Job:
+        """Let a job that was tried be done, or one that needs no trial. The caller commits."""
         self._execute(
             sa.update(self.job)
-            .where(*self._is(job), self.job.c.state == "ready")
+            .where(*self._is(job), self.job.c.state == ("checking" if untried else "ready"))
             .values(state="queued", started_at=self.directory.now())
         )
         return self._again(job)
@@ -431,7 +415,7 @@ class Jobs:
         policy, actor = pipeline.policy, pipeline.actor
         if policy.platform_of(actor) != self.directory.platform:
             return "Whoever ordered it does not run this platform any more."
-        if not policy.allows(actor, action.name):
+        if not policy.allows(actor, action.permission):
             return f"Whoever ordered it may not do this any more: {action.label.lower()}."
         return ""
 

@@ -388,6 +388,13 @@ class JobPage:
         return self.action.label if self.action else self.job.action
 
     @property
+    def undo(self) -> int | None:
+        """The number of the entry that can be taken back; None if there is nothing to."""
+        changed = self.job.over and self.outcomes["done"]
+        reversible = self.action is not None and self.action.reversible
+        return self.job.seq if self.mine and changed and reversible else None
+
+    @property
     def tried(self) -> bool:
         """Whether nothing was done yet, so that it tells what would become of the users."""
         return self.job.state in OPEN

@@ -136,14 +136,11 @@ class Sessions:
             return None  # the host's own rules asked who is signed in, or the answer is not known
         g._platform_users_busy = True
         try:
-            admitted = self._admitted(person, _signed_in_at())
-            if OVERLAY not in session:
-                return admitted
-            overlay = self._overlay(admitted)
-        except SQLAlchemyError as error:
-            # Neither let in nor signed out: it is not known who may.
-            g._platform_users_failed = True
-            raise ServiceUnavailable from error
+            with _unavailable():
+                admitted = self._admitted(person, _signed_in_at())
+                if OVERLAY not in session:
+                    return admitted
+                overlay = self._overlay(admitted)
         finally:
             g._platform_users_busy = False
         g._platform_users_overlay = overlay
@@ -153,13 +150,8 @@ class Sessions:
         """Return whom a token stands for. Inside an overlay it stands for nobody."""
         if person is None or OVERLAY in session or g.get("_platform_users_failed"):
             return None
-        try:
-            admitted = all(
-                views.door.extension.may_sign_in(person) for views in self.mounts.values()
-            )
-        except SQLAlchemyError as error:
-            g._platform_users_failed = True
-            raise ServiceUnavailable from error
+        with _unavailable():
+            admitted = self._may_sign_in(person)
         g._platform_users_token = admitted
         return person if admitted else None
 
@@ -167,8 +159,10 @@ class Sessions:
         """Return whoever has an id of Flask-Login's, None if they may not be signed in."""
         host: Any = self.login_manager.user_callback
         person = host.host(user_id) if isinstance(host, Loader) else None
-        may = all(views.door.extension.may_sign_in(person) for views in self.mounts.values())
-        return person if may else None
+        return person if self._may_sign_in(person) else None
+
+    def _may_sign_in(self, person: Any) -> bool:
+        return all(views.door.extension.may_sign_in(person) for views in self.mounts.values())
 
     def by_token(self) -> bool:
         """Say whether the signed-in person was told by a token and not by a session."""
@@ -422,10 +416,14 @@ def rotate(door: "Door", *, fresh: bool = False) -> None:
 
 @contextmanager
 def _unavailable() -> Iterator[None]:
-    """Answer 503 where the database fails, also on pages of the host."""
+    """Answer 503 where the database fails, also on pages of the host.
+
+    Nobody is let in nor signed out by it: in this request it is not known any more who may.
+    """
     try:
         yield
     except SQLAlchemyError as error:
+        g._platform_users_failed = True
         raise ServiceUnavailable from error
 
 

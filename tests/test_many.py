@@ -414,3 +414,25 @@ def test_looking_writes_nothing_and_costs_one_statement_more_with_somebody_chose
         with world.statements() as statements:
             assert desk.client.get(url).status_code == 200
         assert {one.text.split()[0].upper() for one in statements} <= {"SELECT", "WITH"}, url
+
+
+@SHAPES
+def test_a_job_is_taken_back_for_those_whom_nothing_touched_since(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(  # whoever may block may take it back; there is no permission beside that
+        desk.world.extension.policy,
+        "allows",
+        lambda _actor, action, _user=None: action in {"view", "block", "unblock"},
+    )
+    three = desk.crowd[:3]
+    done = desk.press(desk.order("block", *three, reason="Spam"), "Block: 3 users").location
+    desk.do("unblock", three[0])
+    desk.do("block", three[0], reason="Once more")
+    undone = desk.press(done, "Undo").location
+    assert [desk.status(key) for key in three] == ["blocked", "active", "active"]
+    page = desk.see(undone).text
+    assert "Left out 1 agent00 was changed since then: Status from “Active” to “Blocked”." in page
+    assert [action for action, _ in desk.told()][-3:] == ["undo", "undo", "many"]
+    assert not [button for button in desk.see(undone).all("button") if button.text == "Undo"]
+    verify(desk)

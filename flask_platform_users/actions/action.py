@@ -260,6 +260,11 @@ class Action:
         """What ``Policy.allows`` is asked for: the name, unless one goes by another's."""
         return self.name
 
+    @property
+    def reversible(self) -> bool:
+        """Whether it can be taken back at all: whether it says how."""
+        return type(self).reverse is not Action.reverse
+
     def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:  # noqa: ARG002
         """Take back what ``perform`` did; ``kept`` is what it left in ``unit.undo``.
 
