@@ -36,6 +36,7 @@ from .directory import Directory
 from .errors import ConfigurationError
 from .gate import Gate, SignIn
 from .history import History
+from .i18n import gettext, ngettext
 from .impersonation import Impersonation, Impersonations, Receipt
 from .jobs import WORKING, Job, Jobs
 from .jobs import due as due_jobs
@@ -186,6 +187,7 @@ class PlatformUsers:
             )
             attach_triggers(self._mapping.tables)
         app.cli.add_command(commands)
+        app.jinja_env.globals.update(pu_=gettext, pu_n=ngettext)
         self.runner.mounted(app, self.name, self.run_job)
         app.extensions.setdefault("platform_users", {})[self.name] = self
         blueprint = build_blueprint(self, settings, settings.keys(app), install(app))
