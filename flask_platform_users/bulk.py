@@ -5,7 +5,7 @@ The page, the JSON API and the command line order by this alone.
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,11 @@ class Bulk:
             address=self.address,
             job_id=job_id,
         )
+
+    def choose(self, job: Job, keys: Collection[str]) -> None:
+        """Choose users by their keys; those of nobody are left out. The caller commits."""
+        self.jobs.pick(job, keys)
+        self.jobs.describe(job, "Named by their keys")
 
     def choose_all(self, job: Job, query: ListQuery) -> None:
         """Choose everybody whom a filter lets through, and note which. The caller commits."""
@@ -337,14 +342,16 @@ class Bulk:
     # Who may, and what is told
 
     def require(self, action: Action) -> None:
-        """Refuse whoever may not do an action.
+        """Refuse whoever may not do an action, and record that.
 
         Raises:
             ForbiddenError: they may not.
         """
         pipeline = self.pipeline()
         if not pipeline.policy.allows(pipeline.actor, action.permission):
-            raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
+            sentence = f"You may not do this: {action.label.lower()}."
+            pipeline.refuse(Order(action=action, key="", address=self.address), sentence)
+            raise ForbiddenError(sentence)
 
     def require_own(self, job: Job) -> None:
         """Refuse whoever did not order a job.

@@ -29,6 +29,9 @@ OPEN = ("picking", "checking", "ready")
 WORKING = ("queued", "running", "cancelling")
 """The states of a job that goes on."""
 
+STATES = (*OPEN, *WORKING, "done", "cancelled", "stopped")
+"""All states of a job."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -70,6 +73,11 @@ class Job:
     def form(self) -> MultiDict[str, str]:
         """The form, as WTForms takes it."""
         return MultiDict(self.data)
+
+    @property
+    def mode(self) -> str:
+        """Whether all are done or nobody (``together``), or ``each`` on its own."""
+        return "together" if self.together else "each"
 
     @property
     def together(self) -> bool:

@@ -47,16 +47,20 @@ def order_of(wanted: Mapping[str, Any], sorts: Mapping[str, Sort]) -> tuple[Sort
     return sort, sort.descending
 
 
-def query_of(wanted: Mapping[str, Any], *, descending: bool) -> ListQuery:
-    """Return the filters that are asked for, from the list's beginning."""
+def filter_of(wanted: Mapping[str, Any]) -> ListQuery:
+    """Return the filters that are asked for."""
     return ListQuery(
         search=wanted["q"],
         status=wanted["status"],
         role=wanted["role"],
         channel=wanted["channel"],
-        descending=descending,
-        per_page=int(wanted["per_page"]),
     )
+
+
+def query_of(wanted: Mapping[str, Any], *, descending: bool) -> ListQuery:
+    """Return the filters that are asked for, from the list's beginning."""
+    query = filter_of(wanted)
+    return replace(query, descending=descending, per_page=int(wanted["per_page"]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,11 @@ from flask_wtf.csrf import generate_csrf
 
 from .actions import Action
 from .bulk import MODES, Bulk
-from .directory import ListQuery
 from .door import Door
 from .errors import InvalidError
 from .history import csv_line
 from .job_records import OPEN, TOGETHER, Job
+from .listing import filter_of
 from .pages import JobPage, JobsPage, ManyPage
 from .schemas import PER_PAGE
 from .sessions import Sessions
@@ -72,7 +72,7 @@ class ManyViews:
             jobs.clear(job)
             jobs.describe(job, "")
         elif go == "all":
-            bulk.choose_all(job, self._query())
+            bulk.choose_all(job, filter_of(self.door.list_arguments()))
         else:
             changed = jobs.pick(job, ticked, among=request.form.getlist("listed"))
             if changed and job.chosen and not job.chosen.endswith(BY_HAND):
@@ -214,16 +214,6 @@ class ManyViews:
         """Return the query string of the list that the form stands under."""
         wanted = self.door.list_arguments()
         return {name: wanted[name] for name in wanted if wanted[name] and name in request.args}
-
-    def _query(self) -> ListQuery:
-        """Return what the list shows that the form stands under."""
-        wanted = self.door.list_arguments()
-        return ListQuery(
-            search=wanted["q"],
-            status=wanted["status"],
-            role=wanted["role"],
-            channel=wanted["channel"],
-        )
 
     def _commit(self) -> None:
         self.door.extension.db.session.commit()

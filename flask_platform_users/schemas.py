@@ -100,13 +100,12 @@ class GrantedSchema(Schema):
         return data
 
 
-class ListSchema(Schema):
-    """The query string of the list. Names it does not know are ignored.
+class FilterSchema(Schema):
+    """What narrows the list. Names it does not know are ignored.
 
     Args:
         statuses: the statuses that can be asked for.
         channels: the kinds of channel that can be asked for.
-        sorts: the orders that can be asked for.
     """
 
     class Meta:
@@ -118,6 +117,27 @@ class ListSchema(Schema):
     status = fields.String(load_default=None)
     role = fields.String(load_default=None, validate=[validate.Length(max=100), _plain])
     channel = fields.String(load_default=None)
+
+    def __init__(self, *, statuses: Any, channels: Any, **choices: Any) -> None:
+        super().__init__()
+        for name, known in ({"status": statuses, "channel": channels} | choices).items():
+            self.fields[name].validators = [validate.OneOf(list(known))]
+
+    @pre_load
+    def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
+        """Trim what was typed, bring it into one Unicode form, and drop what was left empty."""
+        return _tidy(data)
+
+
+class ListSchema(FilterSchema):
+    """The query string of the list. Names it does not know are ignored.
+
+    Args:
+        statuses: the statuses that can be asked for.
+        channels: the kinds of channel that can be asked for.
+        sorts: the orders that can be asked for.
+    """
+
     sort = fields.String(load_default=None)
     direction = fields.String(load_default=None, validate=validate.OneOf(DIRECTIONS))
     per_page = fields.String(
@@ -126,11 +146,4 @@ class ListSchema(Schema):
     cursor = fields.String(load_default=None, validate=validate.Length(max=2000))
 
     def __init__(self, *, statuses: Any, channels: Any, sorts: Any) -> None:
-        super().__init__()
-        for name, choices in (("status", statuses), ("channel", channels), ("sort", sorts)):
-            self.fields[name].validators = [validate.OneOf(list(choices))]
-
-    @pre_load
-    def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
-        """Trim what was typed, bring it into one Unicode form, and drop what was left empty."""
-        return _tidy(data)
+        super().__init__(statuses=statuses, channels=channels, sort=sorts)

@@ -491,7 +491,8 @@ def test_every_action_is_described_as_its_form_is(program: Program) -> None:
         if ".api." in rule.endpoint and not rule.endpoint.endswith(("nothing", "openapi"))
     }
     actions = {path.split("/")[2] for path in described["paths"] if path.startswith("/do/")}
-    assert {re.sub(r"^/do/\w+", "/do/{name}", path) for path in described["paths"]} == rules
+    paths = {re.sub(r"^/(do|many)/\w+", r"/\1/{name}", path) for path in described["paths"]}
+    assert paths == rules
     assert "block" in actions
     assert not {"end_block", "impersonate"} & actions
     block = described["components"]["schemas"]["block_form"]

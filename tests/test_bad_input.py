@@ -154,15 +154,17 @@ def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) ->
             else:
                 assert answers == (302, 403, 404 if arguments else 200), asked
     # The owner's forms without a token; an address of the API has two endpoints.
-    assert office.told() == [("block", "refused")] * 4
+    assert office.told() == [("block", "refused")] * 5
 
 
 def api_answers(endpoint: str, method: str) -> tuple[int, int, int]:
     """Return what nobody, a stranger and an owner of another platform get, all without a token."""
     if method != "GET":
         return 401, 403, 400
-    if endpoint in {"api.summary", "api.users", "api.history", "api.openapi"}:
+    if endpoint in {"api.summary", "api.users", "api.history", "api.jobs", "api.openapi"}:
         return 401, 403, 200
+    if endpoint in {"api.order", "api.do_job", "api.cancel_job", "api.undo"}:
+        return 401, 403, 405
     return 401, 403, 404
 
 

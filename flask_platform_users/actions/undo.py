@@ -67,7 +67,7 @@ class Undo(Action):
             )
             return f"{unit.user.name} was changed since then: {told}."
         present = facts(unit.user) | dict(self.original.facts(unit))
-        for name, (_, after) in json.loads(entry.changes).items():
+        for name, (_before, after) in json.loads(entry.changes).items():
             if name in present and present[name] != after:
                 return (
                     f"{unit.user.name} was changed since then: {name} was “{after or 'none'}” "

@@ -115,7 +115,7 @@ def _schema_field(field: wtforms.Field) -> fields.Field[Any]:
     if kind == "number":
         return Number(allow_none=True, metadata={"type": ["number", "string"]})
     limit = longest(field)
-    checks: list[Any] = [_storable]
+    checks: list[Any] = [storable]
     if limit is not None:
         too_long = f"Field cannot be longer than {limit} characters."
         checks.append(validate.Length(max=limit, error=too_long))
@@ -137,6 +137,7 @@ def _text(value: Any, kind: str, zone: tzinfo) -> str:
     return str(value)
 
 
-def _storable(text: str) -> None:
+def storable(text: str) -> None:
+    """Refuse what no database keeps."""
     if any(c == "\x00" or unicodedata.category(c) == "Cs" for c in text):
         raise ValidationError("Has characters that cannot be kept.")

@@ -97,7 +97,7 @@ class Problems:
     def refused(self, error: RefusedError) -> Response:
         """Answer why an action was not done."""
         if isinstance(error, InvalidError):
-            return problem(422, INVALID, errors=_texts(error.form))
+            return problem(422, INVALID, errors=errors_of(error.form))
         if isinstance(error, StaleError):
             changed = {
                 name: {"seen": seen, "now": now} for name, (seen, now) in error.changed.items()
@@ -120,7 +120,7 @@ class Problems:
         return problem(422, INVALID, errors=errors if isinstance(errors, dict) else {_ALL: errors})
 
 
-def _texts(form: Any) -> Mapping[str, list[str]]:
+def errors_of(form: Any) -> Mapping[str, list[str]]:
     """Return the errors of a form by its fields; those of the form as a whole as ``_ALL``."""
     errors: Mapping[str | None, list[Any]] = form.errors
     return {name or _ALL: [str(text) for text in found] for name, found in errors.items()}

@@ -14,9 +14,11 @@ from marshmallow import (
 )
 
 from ..audit import OUTCOMES
+from ..bulk import MODES
+from ..job_records import STATES, TOGETHER
 from ..mapping import STATUSES
-from ..schemas import HistorySchema, ListSchema
-from .forms import KINDS
+from ..schemas import FilterSchema, HistorySchema, ListSchema
+from .forms import KINDS, Flag, storable
 
 
 def _key(name: str) -> fields.Field[Any]:
@@ -24,6 +26,15 @@ def _key(name: str) -> fields.Field[Any]:
     return fields.Function(
         lambda found: None if getattr(found, name) is None else str(getattr(found, name)),
         metadata={"type": "string"},
+    )
+
+
+def _became(attribute: str, about: str) -> fields.Field[Any]:
+    return fields.String(
+        attribute=attribute,
+        allow_none=True,
+        validate=validate.OneOf(("done", "unchanged", "left")),
+        metadata={"description": about},
     )
 
 
@@ -182,6 +193,113 @@ class EventsSchema(Answer):
     older = fields.Integer(allow_none=True, metadata={"description": "The `before` of that page."})
 
 
+class CountsSchema(Answer):
+    """Users of a job by what became, or would become, of them."""
+
+    done = fields.Integer(metadata={"description": "Who changes."})
+    unchanged = fields.Integer(metadata={"description": "Who is so already."})
+    left = fields.Integer(metadata={"description": "Who is left out."})
+
+
+class ReasonSchema(Answer):
+    """Why users are left out."""
+
+    why = fields.String()
+    users = fields.Integer()
+
+
+class JobRowSchema(Answer):
+    """One action to many users, as the list of jobs has it."""
+
+    id = fields.String()
+    action = fields.String()
+    state = fields.String(validate=validate.OneOf(STATES))
+    mode = fields.String(validate=validate.OneOf(MODES))
+    actor = fields.String(allow_none=True)
+    actor_name = fields.String()
+    chosen = fields.String(
+        metadata={"description": "How users were chosen and what was filled in, a line each."}
+    )
+    total = fields.Integer()
+    waiting = fields.Integer(
+        attribute="left", metadata={"description": "How many nothing was done to yet."}
+    )
+    why = fields.String(metadata={"description": "Why it stopped."})
+    event = fields.Integer(
+        attribute="seq",
+        allow_none=True,
+        metadata={"description": "Its entry in the history; it can be undone by that."},
+    )
+    made_at = fields.DateTime(format="iso")
+    started_at = fields.DateTime(format="iso", allow_none=True)
+    ended_at = fields.DateTime(format="iso", allow_none=True)
+
+
+class JobSchema(JobRowSchema):
+    """One action to many users: what it would do, how far it is, or what it did."""
+
+    expected = fields.Nested(
+        CountsSchema,
+        allow_none=True,
+        metadata={"description": "What its trial said; null where there was none."},
+    )
+    outcomes = fields.Nested(CountsSchema)
+    reasons = fields.List(
+        fields.Nested(ReasonSchema), metadata={"description": "The commonest first, up to 20."}
+    )
+    impact = fields.List(fields.Nested(ImpactSchema))
+
+
+class OrderedSchema(JobSchema):
+    """A job that was ordered."""
+
+    unknown_ = fields.List(
+        fields.String(),
+        data_key="unknown",
+        attribute="unknown",
+        metadata={"description": "Those of the keys that are of no user of this platform."},
+    )
+
+
+class JobsSchema(Answer):
+    """A page of jobs, the latest first."""
+
+    jobs = fields.List(fields.Nested(JobRowSchema))
+    older = fields.String(allow_none=True, metadata={"description": "The `before` of that page."})
+
+
+class JobUserSchema(Answer):
+    """One user of a job."""
+
+    no = fields.Integer(attribute="item.n")
+    key = fields.Function(lambda told: str(told.item.user_key), metadata={"type": "string"})
+    name = fields.String(allow_none=True)
+    expected = _became("item.expected", "What its trial said would become of them.")
+    outcome = _became("item.outcome", "What became of them; null as long as nothing was done.")
+    why = fields.String(attribute="item.why", metadata={"description": "Why they are left out."})
+    event = fields.Integer(attribute="seq", allow_none=True)
+
+
+class JobUsersSchema(Answer):
+    """A page of the users of a job, in the order in which they are done."""
+
+    users = fields.List(fields.Nested(JobUserSchema))
+    next = fields.Integer(
+        allow_none=True, metadata={"description": "The `after` of the page after."}
+    )
+
+
+class UndoneSchema(Answer):
+    """What was taken back: by one entry, or by a job with one for each of its users."""
+
+    event = fields.Nested(
+        EventSchema,
+        allow_none=True,
+        metadata={"description": "The entry that says so; null as long as the job goes on."},
+    )
+    job = fields.Nested(JobSchema, allow_none=True)
+
+
 class ResultSchema(Answer):
     """What became of an action."""
 
@@ -211,15 +329,21 @@ class ProblemSchema(Schema):
         values=fields.Nested(SeenSchema),
         metadata={"description": "What is not as it was seen (412)."},
     )
+    job = fields.String(metadata={"description": "The job of which nothing was done (409)."})
 
 
 class _Query(Schema):
-    """A query string, taken as it is: what is empty is not left out, blanks count."""
+    """What is asked for, taken as it is: what is empty is not left out, blanks count."""
 
     @pre_load
-    def tidy(self, data: Mapping[str, str], **_: Any) -> dict[str, str]:
+    def tidy(self, data: Any, **_: Any) -> Any:
         """Bring texts into one Unicode form."""
-        return {name: unicodedata.normalize("NFC", value) for name, value in data.items()}
+        if not isinstance(data, Mapping):
+            return data
+        return {
+            name: unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+            for name, value in data.items()
+        }
 
 
 class UsersQuery(_Query, ListSchema):
@@ -230,6 +354,65 @@ class UsersQuery(_Query, ListSchema):
         """Refuse a direction that nothing is sorted in."""
         if data["direction"] and not data["sort"]:
             raise ValidationError("Say by what to sort, too.", "direction")
+
+
+class UsersFilter(_Query, FilterSchema):
+    """Users as the list's filter finds them; ``{}`` are all users of the platform."""
+
+
+class Keys(fields.List[str]):
+    """The keys of a few users. More than that are not looked at."""
+
+    def __init__(self) -> None:
+        key = fields.String(validate=[validate.Length(min=1, max=255), storable])
+        super().__init__(key, validate=validate.Length(min=1, max=TOGETHER))
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, list) and len(value) > TOGETHER:
+            raise ValidationError(f"Name at most {TOGETHER} users, or choose them by a filter.")
+        return super()._deserialize(value, *args, **kwargs)
+
+
+class OrderSchema(Schema):
+    """Whom an action is to be done to, and how."""
+
+    keys = Keys()
+    mode = fields.String(
+        load_default="together",
+        validate=validate.OneOf(MODES),
+        metadata={
+            "description": "All or nobody, for up to 200 users; or each on its own, and whoever "
+            "cannot be done is left out."
+        },
+    )
+    dry_run = Flag(load_default=False, metadata={"description": "Only find out what it would do."})
+
+    @pre_load
+    def check_users(self, data: Any, **_: Any) -> Any:
+        """Take users by one of two ways."""
+        if isinstance(data, Mapping) and ("keys" in data) == ("filter" in data):
+            raise ValidationError("Choose users either by their keys or by a filter.")
+        return data
+
+
+class JobsQuery(_Query):
+    """What the jobs may be asked for."""
+
+    before = fields.String(
+        load_default=None,
+        validate=validate.Regexp("^[0-9a-f]{32}$"),
+        metadata={"description": "The `older` of a page before."},
+    )
+
+
+class JobUsersQuery(_Query):
+    """What the users of a job may be asked for."""
+
+    after = fields.String(
+        load_default="0",
+        validate=validate.Regexp("^[0-9]{1,9}$"),
+        metadata={"description": "The `next` of a page before."},
+    )
 
 
 class HistoryQuerySchema(_Query, HistorySchema):

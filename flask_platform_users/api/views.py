@@ -22,6 +22,7 @@ from ..results import facts
 from ..sessions import Sessions
 from .bodies import body, query
 from .forms import described, fields_of, filled_in, schema_of
+from .many_views import ManyViews
 from .openapi import document
 from .problems import Problems
 from .schemas import (
@@ -60,6 +61,14 @@ def build_api(door: Door, sessions: Sessions) -> Blueprint:
     api.add_url_rule("/do/<name>/<path:key>", "prompt", views.prompt, methods=["GET"])
     api.add_url_rule("/do/<name>/<path:key>", "act", views.act, methods=["POST"])
     api.add_url_rule("/history", "history", views.history)
+    many = views.many
+    api.add_url_rule("/many/<name>", "order", many.order, methods=["POST"])
+    api.add_url_rule("/jobs", "jobs", many.jobs)
+    api.add_url_rule("/jobs/<job_id>", "job", many.job)
+    api.add_url_rule("/jobs/<job_id>/users", "job_users", many.users)
+    api.add_url_rule("/jobs/<job_id>/do", "do_job", many.do, methods=["POST"])
+    api.add_url_rule("/jobs/<job_id>/cancel", "cancel_job", many.cancel, methods=["POST"])
+    api.add_url_rule("/undo/<int:seq>", "undo", many.undo, methods=["POST"])
     api.add_url_rule("/openapi.json", "openapi", views.openapi)
     # Flask does not know that an address that nobody answers would have been the API's.
     for rule in ("/", "/<path:unknown>"):
@@ -83,6 +92,7 @@ class ApiViews:
         self.door = door
         self.sessions = sessions
         self.versions = Versions(door.extension.name)
+        self.many = ManyViews(self)
 
     def require(self) -> None:
         """Let in who may open the page. What a browser's session does needs its CSRF token."""
@@ -181,7 +191,7 @@ class ApiViews:
             key=key,
             data=filled_in(values, action, zone),
             seen=self._seen(action, key),
-            request_id=self._request_id([name, key, json.dumps(values, sort_keys=True)]),
+            request_id=self.request_id([name, key, json.dumps(values, sort_keys=True)]),
             address=request.remote_addr or "",
             once=True,
         )
@@ -255,14 +265,16 @@ class ApiViews:
             now = {}
         return now | dict(version.seen)
 
-    def _request_id(self, asked: Any) -> str | None:
+    def request_id(self, asked: Any) -> str | None:
+        """Return by what the history knows a request that has an Idempotency-Key."""
         given = request.headers.get("Idempotency-Key")
         if given is None:
             return None
         found = re.fullmatch('"?([!#-~]{1,255})"?', given.strip())
         if found is None:
             abort(400, "An Idempotency-Key has 1 to 255 visible characters.")
-        return request_id(f"api {found[1]}", self.door.pipeline().actor_id, asked)
+        nonce = f"api {self.door.platform()} {found[1]}"
+        return request_id(nonce, self.door.pipeline().actor_id, asked)
 
 
 def _shown(action: Action, user: Any) -> dict[str, Any]:
