@@ -15,13 +15,14 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError, validate_csrf
 from itsdangerous.encoding import want_bytes
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, default_exceptions
 from wtforms import ValidationError as WTFormsError
 
 from .actions import Action, Impersonate
 from .audit import Keys
+from .bulk import Bulk
 from .directory import Directory
-from .errors import ConfigurationError, NotFoundError
+from .errors import ConfigurationError, NotFoundError, RefusedError
 from .formatting import Reading
 from .impersonation import SAFE, Impersonations
 from .listing import list_schema, statuses_listed
@@ -162,6 +163,10 @@ class Door:
             return error
         return self.render("error.html", error=error), error.code
 
+    def refuse_order(self, error: RefusedError) -> ResponseReturnValue:
+        """Say why something was not done."""
+        return self.refuse(default_exceptions[error.status](error.sentence))
+
     def fail(self, error: sqlalchemy.exc.SQLAlchemyError) -> ResponseReturnValue:
         """Say that the database failed, without asking it for anything more."""
         passing = self.passes(error)
@@ -207,6 +212,17 @@ class Door:
             self.keys,
             self.extension.impact,
             zone_of(self.extension.policy.timezone_of(actor)),
+        )
+
+    def bulk(self) -> Bulk:
+        """Return what that person does to many users of that platform."""
+        platform = self.platform()
+        return Bulk(
+            self.extension,
+            platform,
+            lambda: self.pipeline_of(current_user._get_current_object(), platform),
+            owner_id=self.actor_login_id(),
+            address=request.remote_addr or "",
         )
 
     def user(self, key: str) -> tuple[Directory, UserDetails]:

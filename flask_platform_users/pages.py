@@ -18,7 +18,7 @@ from .formatting import FILTER_LABELS, STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
 from .impersonation import Receipt, Visit
-from .jobs import OPEN, WORKING, Job
+from .job_records import OPEN, WORKING, Job
 from .mapping import Count
 from .orders import Prompt
 from .results import Note, Page, Summary, UserDetails, UserRow
