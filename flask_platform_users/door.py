@@ -44,6 +44,10 @@ FRAMES = "frame-ancestors 'none'"
 
 _NO_TOKEN = "The form's token was missing, wrong or too old."  # noqa: S105
 
+PART = "X-PU-Part"
+"""The header by which the script asks for a page without the host's layout: ``page``, or
+``results`` where it needs the list alone and keeps the numbers of the cards."""
+
 LARGEST_FORM = 256 * 1024
 """How many bytes a form may have."""
 
@@ -139,6 +143,7 @@ class Door:
             "pu_base_template": self.settings.base_template,
             "pu_stylesheet": self.static_url(_STYLESHEET),
             "pu_script": self.static_url("platform_users.js"),
+            "pu_part": request.headers.get(PART),
             "pu_url_of": url_of,
             "pu_icon_of": icon_of,
             "pu_sentence": sentence,
@@ -363,6 +368,7 @@ def hardened(response: Response) -> Response:
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     response.headers.add("Content-Security-Policy", FRAMES)
+    response.vary.add(PART)
     return response
 
 
