@@ -311,6 +311,11 @@ class ActionPage:
     hidden: Mapping[str, str]
     button: str
 
+    @property
+    def leads_away(self) -> bool:
+        """Whether the action itself answers, with a page that need not be ours."""
+        return type(self.action).answer is not Action.answer
+
 
 @dataclass(frozen=True, kw_only=True)
 class GrantedPage:

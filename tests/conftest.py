@@ -1,5 +1,6 @@
 """Hosts on databases: one app and one database of its own for each, in each process."""
 
+import gc
 import inspect
 import os
 import re
@@ -205,6 +206,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elif "product" in getattr(item, "fixturenames", ()):
             group = f"{item.path.stem}/{parameters.get('product', '')}"
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """Look for cycles in memory less often: a page that is read as a tree is no garbage yet."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 # What the run prints at its end

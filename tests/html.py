@@ -1,9 +1,9 @@
 """Just enough of a reader of HTML to see a page as a person does, and to see what is not HTML."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import lru_cache
 from html import unescape
 
 VOID = frozenset({"meta", "link", "input", "br", "hr", "img"})
@@ -16,28 +16,25 @@ _TAG = re.compile(
          | !-- .*? --> | !doctype [^>]* > )""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+_PIECE = re.compile(r"""<!--.*?-->|<(?:[^"'>]|"[^"]*"|'[^']*')*>|[^<]+""", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:=(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?""")
 
 
 @dataclass
 class Node:
-    """An element."""
+    """An element.
+
+    Attributes:
+        inside: all elements inside, in order, however deep.
+    """
 
     tag: str
-    attributes: dict[str, str]
+    attributes: Mapping[str, str]
     children: list["Node | str"] = field(default_factory=list)
+    inside: list["Node"] = field(default_factory=list, repr=False)
 
     def __iter__(self) -> Iterator["Node"]:
         return iter(self.inside)
-
-    @cached_property
-    def inside(self) -> list["Node"]:
-        """All elements inside, in order."""
-        found = []
-        for child in self.children:
-            if isinstance(child, Node):
-                found += [child, *child.inside]
-        return found
 
     def all(self, tag: str | None = None, **attributes: str) -> list["Node"]:
         """Return what is inside, by tag and attributes; ``class_`` is one class among several."""
@@ -59,8 +56,13 @@ class Node:
     @property
     def text(self) -> str:
         """All text inside, with its white space tidied."""
-        parts = [child if isinstance(child, str) else child.text for child in self.children]
-        return " ".join(" ".join(parts).split())
+        return " ".join(" ".join(self._texts()).split())
+
+    def _texts(self) -> list[str]:
+        found = []
+        for child in self.children:
+            found += [child] if isinstance(child, str) else child._texts()
+        return found
 
 
 def parse(text: str) -> Node:
@@ -70,38 +72,48 @@ def parse(text: str) -> Node:
         AssertionError: a tag is not written as it should be, an attribute repeats, an element is
             not closed, or is closed where it should not be.
     """
-    path, at = [Node("", {})], 0
-    while (start := text.find("<", at)) >= 0:
-        if start > at:
-            path[-1].children.append(unescape(text[at:start]))
-        found = _TAG.match(text, start)
-        assert found, f"{text[start : start + 40]!r} is no tag"
-        at = found.end()
-        if not found["tag"]:
+    page = Node("", {})
+    nodes: list[Node] = []
+    path, at = [(page, 0)], 0
+    while at < len(text):
+        piece = _PIECE.match(text, at)
+        assert piece, f"{text[at : at + 40]!r} is no tag"
+        at, above = piece.end(), path[-1][0]
+        if piece[0][0] != "<":
+            above.children.append(unescape(piece[0]))
             continue
-        tag = found["tag"].lower()
-        if found["closes"]:
-            closed = path.pop()
-            assert closed.tag == tag, f"</{tag}> closes <{closed.tag}>"
-            continue
-        node = Node(tag, _attributes(tag, found["attributes"]))
-        path[-1].children.append(node)
-        if tag in _VERBATIM:
-            end = text.lower().index(f"</{tag}", at)
-            node.children.append(text[at:end])
-            at = end
-        if tag not in VOID and not found[0].endswith("/>"):
-            path.append(node)
-    path[-1].children.append(unescape(text[at:]))
-    assert len(path) == 1, f"<{path[-1].tag}> is not closed"
-    return path[0]
+        tag, attributes = _read(piece[0])
+        if tag.startswith("/"):
+            closed, first = path.pop()
+            assert f"/{closed.tag}" == tag, f"<{tag}> closes <{closed.tag}>"
+            closed.inside = nodes[first:]
+        elif tag:
+            node = Node(tag, attributes)
+            above.children.append(node)
+            nodes.append(node)
+            if tag in _VERBATIM:
+                end = text.lower().index(f"</{tag}", at)
+                node.children.append(text[at:end])
+                at = end
+            if tag not in VOID and not piece[0].endswith("/>"):
+                path.append((node, len(nodes)))
+    assert len(path) == 1, f"<{path[-1][0].tag}> is not closed"
+    page.inside = nodes
+    return page
 
 
-def _attributes(tag: str, written: str) -> dict[str, str]:
+@lru_cache(maxsize=10_000)  # most of a page's tags are on every other page too
+def _read(written: str) -> tuple[str, Mapping[str, str]]:
+    """Return a tag's name, with a slash before it where it closes, and its attributes."""
+    found = _TAG.fullmatch(written)
+    assert found, f"{written[:40]!r} is no tag"
+    if not found["tag"]:
+        return "", {}
+    tag = found["tag"].lower()
     pairs = [
         (name.lower(), unescape(double or single or bare))
-        for name, double, single, bare in _ATTRIBUTE.findall(written)
+        for name, double, single, bare in _ATTRIBUTE.findall(found["attributes"])
     ]
-    found = dict(pairs)
-    assert len(found) == len(pairs), f"<{tag}> repeats an attribute"
-    return found
+    attributes = dict(pairs)
+    assert len(attributes) == len(pairs), f"<{tag}> repeats an attribute"
+    return "/" + tag if found["closes"] else tag, attributes
