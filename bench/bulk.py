@@ -20,7 +20,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from flask_platform_users.directory import ListQuery
-from flask_platform_users.jobs import Job, Jobs
+from flask_platform_users.job_records import Job
+from flask_platform_users.jobs import Jobs
 
 from . import machine
 from .ours import create_app, platform_users

@@ -10,11 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from .actions import Action, Undo
+from .actions import Action
 from .door import Door, secret_keys
 from .errors import HookError, InvalidError, NotFoundError, RefusedError, StaleError
-from .history import Event, History
-from .jobs import TOGETHER, Jobs
+from .history import History
 from .orders import Order, Result
 from .pages import ActionPage
 from .sessions import Sessions
@@ -57,48 +56,23 @@ class ActionViews:
 
     def undo(self, seq: int) -> ResponseReturnValue:
         """Take back what an entry of the history tells, if nothing has touched it since."""
-        event = History(self.door.directory()).event(seq) if seq < 2**63 else None
-        if event is None or event.outcome != "done":
+        event = History(self.door.directory()).done(seq)
+        if event is None:
             abort(404, "There is no such entry on this platform.")
-        if event.action == "many":
-            return self._undo_job(event)
-        original = self.door.actions.get(event.action)
-        if original is None or event.user_key is None:
-            abort(409, "This cannot be taken back any more.")
-        key, action = str(event.user_key), Undo(original, seq=seq)
-        order = Order(action=action, key=key, address=request.remote_addr or "")
+        bulk, key = self.door.bulk(), str(event.user_key)
         try:
-            result = self.door.pipeline().run(order)
+            undone = bulk.undo(event)
         except NotFoundError:
             abort(404, "There is no such user on this platform.")
         except RefusedError as refused:
+            if event.user_key is None:
+                raise
             return self._refused(refused, key)
         except HookError as failed:
             return self._failed(failed, key)
-        return self._done(result, key)
-
-    def _undo_job(self, event: Event) -> ResponseReturnValue:
-        """Take back a job: exactly those of its users whom nothing has touched since."""
-        pipeline, jobs = self.door.pipeline(), Jobs(self.door.directory())
-        done = jobs.ended_as(event.seq)
-        original = None if done is None else self.door.actions.get(done.action)
-        if done is None or original is None or not original.reversible:
-            abort(409, "This cannot be taken back any more.")
-        self.door.require(original.permission)
-        job = jobs.make(
-            owner_id=self.door.actor_login_id(),
-            actor=pipeline.actor_id,
-            actor_name=pipeline.actor_name,
-            address=request.remote_addr or "",
-        )
-        jobs.pick_done(job, done)
-        data = [("mode", "each"), ("undo", done.id)]
-        job = jobs.queue(jobs.aim(job, Undo(), data, done.chosen), untried=True)
-        self.door.extension.db.session.commit()
-        if job.total <= TOGETHER:
-            self.door.extension.run_job(job.id)
-        else:
-            self.door.extension.start_job(job.id)
+        if isinstance(undone, Result):
+            return self._done(undone, key)
+        job = bulk.go_on(undone)
         return redirect(url_for(".show_job", job_id=job.id), 303)
 
     def _ask(

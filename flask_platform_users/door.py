@@ -1,6 +1,5 @@
 """What all views of one mount share: who is let in, what templates get, how errors are said."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
@@ -8,20 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Response, abort, current_app, g, render_template, request, url_for
+from flask import Response, abort, current_app, g, render_template, request
 from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, validate_csrf
 from itsdangerous.encoding import want_bytes
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, default_exceptions
 from wtforms import ValidationError as WTFormsError
 
 from .actions import Action, Impersonate
 from .audit import Keys
+from .bulk import Bulk
 from .directory import Directory
-from .errors import ConfigurationError, NotFoundError
+from .errors import ConfigurationError, NotFoundError, RefusedError
+from .files import address_of, published
 from .formatting import Reading
 from .impersonation import SAFE, Impersonations
 from .listing import list_schema, statuses_listed
@@ -42,6 +43,10 @@ FRAMES = "frame-ancestors 'none'"
 """A policy of its own, beside the host's: a browser keeps to both."""
 
 _NO_TOKEN = "The form's token was missing, wrong or too old."  # noqa: S105
+
+PART = "X-PU-Part"
+"""The header by which the script asks for a page without the host's layout: ``page``, or
+``results`` where it needs the list alone and keeps the numbers of the cards."""
 
 LARGEST_FORM = 256 * 1024
 """How many bytes a form may have."""
@@ -71,10 +76,6 @@ class Door:
             extension.impersonating if on else None,
         )
         self.settings = settings
-        self.versions = {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-            for path in (ROOT / "static").iterdir()
-        }
 
     def require_owner(self) -> ResponseReturnValue | None:
         """Let nobody in who is not signed in and does not run a platform."""
@@ -142,6 +143,7 @@ class Door:
             "pu_base_template": self.settings.base_template,
             "pu_stylesheet": self.static_url(_STYLESHEET),
             "pu_script": self.static_url("platform_users.js"),
+            "pu_part": request.headers.get(PART),
             "pu_url_of": url_of,
             "pu_icon_of": icon_of,
             "pu_sentence": sentence,
@@ -155,7 +157,13 @@ class Door:
             self._record_refusal(_NO_TOKEN)
         if error.code not in {400, 403, 404, 409, 413} or error.response is not None:
             return error
+        if request.endpoint == f"{self.extension.name}.static":
+            return error
         return self.render("error.html", error=error), error.code
+
+    def refuse_order(self, error: RefusedError) -> ResponseReturnValue:
+        """Say why something was not done."""
+        return self.refuse(default_exceptions[error.status](error.sentence))
 
     def fail(self, error: sqlalchemy.exc.SQLAlchemyError) -> ResponseReturnValue:
         """Say that the database failed, without asking it for anything more."""
@@ -202,6 +210,17 @@ class Door:
             self.keys,
             self.extension.impact,
             zone_of(self.extension.policy.timezone_of(actor)),
+        )
+
+    def bulk(self) -> Bulk:
+        """Return what that person does to many users of that platform."""
+        platform = self.platform()
+        return Bulk(
+            self.extension,
+            platform,
+            lambda: self.pipeline_of(current_user._get_current_object(), platform),
+            owner_id=self.actor_login_id(),
+            address=request.remote_addr or "",
         )
 
     def user(self, key: str) -> tuple[Directory, UserDetails]:
@@ -301,7 +320,7 @@ class Door:
     def static_url(self, filename: str) -> str:
         """Return the address of a file of ours; it changes when the file does."""
         endpoint = f"{self.extension.name}.static"
-        return url_for(endpoint, filename=filename, v=self.versions[filename])
+        return address_of(filename, endpoint=endpoint, elsewhere=self.settings.static_url)
 
     def standalone_context(self, zone: tzinfo = UTC) -> dict[str, Any]:
         """Give what pages get that stand outside the host's layout."""
@@ -333,9 +352,9 @@ def harden(app: App, name: str) -> None:
 
     def harden_ours(response: Response) -> Response:
         endpoint = _endpoint() or ""
-        if endpoint.startswith(f"{name}.") and endpoint != f"{name}.static":
-            return hardened(response)
-        return response
+        if endpoint == f"{name}.static":
+            return published(response) if response.status_code in {200, 304} else response
+        return hardened(response) if endpoint.startswith(f"{name}.") else response
 
     # The first of these functions is called last, after whatever the host does to its headers.
     app.after_request_funcs.setdefault(None, []).insert(0, harden_ours)
@@ -349,6 +368,7 @@ def hardened(response: Response) -> Response:
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     response.headers.add("Content-Security-Policy", FRAMES)
+    response.vary.add(PART)
     return response
 
 

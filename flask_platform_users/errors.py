@@ -65,6 +65,12 @@ class TooManyError(RefusedError):
     status = 429
 
 
+class TooLargeError(RefusedError):
+    """More was sent than is kept."""
+
+    status = 413
+
+
 class StaleError(RefusedError):
     """The user changed since the form was opened.
 

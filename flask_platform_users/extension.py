@@ -36,9 +36,11 @@ from .directory import Directory
 from .errors import ConfigurationError
 from .gate import Gate, SignIn
 from .history import History
+from .i18n import gettext, ngettext
 from .impersonation import Impersonation, Impersonations, Receipt
-from .jobs import WORKING, Job, Jobs
-from .jobs import due as due_jobs
+from .job_records import WORKING, Job, forget_abandoned
+from .job_records import due as due_jobs
+from .jobs import Jobs
 from .mapping import Count, Users
 from .models import build_tables
 from .overlay_views import OverlayViews, forbid_while_impersonating
@@ -186,6 +188,7 @@ class PlatformUsers:
             )
             attach_triggers(self._mapping.tables)
         app.cli.add_command(commands)
+        app.jinja_env.globals.update(pu_=gettext, pu_n=ngettext)
         self.runner.mounted(app, self.name, self.run_job)
         app.extensions.setdefault("platform_users", {})[self.name] = self
         blueprint = build_blueprint(self, settings, settings.keys(app), install(app))
@@ -263,12 +266,11 @@ class PlatformUsers:
         platform = self.db.session.execute(
             sa.select(table.c.platform_key).where(table.c.id == job_id), bind_arguments=bind
         ).scalar()
-        lease = timedelta(seconds=Settings.of(current_app).job_lease)
-        jobs = Jobs(self.directory(platform), lease=lease)
+        jobs = self.jobs(platform)
         job, door = jobs.get(job_id), self._views().door
         if job is None:
             return True
-        action = self._action_of(jobs, job)
+        action = self.action_of(jobs, job)
         owner_id = job.owner_id
 
         def pipeline() -> Pipeline | None:
@@ -286,7 +288,7 @@ class PlatformUsers:
             job = jobs.run(job, action, pipeline, chain=self.chain(platform))
         return job.state not in {"checking", *WORKING}
 
-    def _action_of(self, jobs: Jobs, job: Job) -> Action | None:
+    def action_of(self, jobs: Jobs, job: Job) -> Action | None:
         """Return what a job does; None if the mount has it no more."""
         actions = self._views().door.actions
         undone = jobs.get(dict(job.data).get("undo", ""))
@@ -311,6 +313,15 @@ class PlatformUsers:
                 log.exception("Job %s was cut off; it goes on with the next tick", job_id)
         return len(found)
 
+    def forget_abandoned_jobs(self) -> int:
+        """Forget what nobody goes on with, as ``flask platform-users tick`` does.
+
+        Returns:
+            how many choices and trials that were; they have no part in the history.
+        """
+        mapping, now = self.mapping, datetime.now(UTC)
+        return forget_abandoned(self.db.session, mapping.tables, mapping.bind, now)
+
     def end_impersonations(self) -> int:
         """End what the clock has ended, as ``flask platform-users tick`` does; return how many."""
         return self._impersonations().sweep()
@@ -329,6 +340,11 @@ class PlatformUsers:
     def directory(self, platform: Any) -> Directory:
         """Return what reads the users of one platform, in the current app's session."""
         return Directory(self.mapping, self.db.session, platform)
+
+    def jobs(self, platform: Any) -> Jobs:
+        """Return what makes and does the jobs of one platform, in the current app's session."""
+        lease = timedelta(seconds=Settings.of(current_app).job_lease)
+        return Jobs(self.directory(platform), lease=lease)
 
     def history(self, platform: Any) -> History:
         """Return what reads the history of one platform.

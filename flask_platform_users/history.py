@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .audit import DONE
 from .directory import Directory
 
 PER_PAGE = 50
@@ -200,6 +201,11 @@ class History:
             if page.newer is None:
                 return
             last = page.newer
+
+    def done(self, seq: int) -> Event | None:
+        """Return the entry of that number, if it tells that something was done."""
+        event = self.event(seq) if seq < 2**63 else None
+        return event if event is not None and event.outcome == DONE else None
 
     def can_be_undone(self, event: Event) -> bool:
         """Say whether there is what it takes to take an entry back. One statement."""

@@ -18,7 +18,7 @@ from .formatting import FILTER_LABELS, STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
 from .impersonation import Receipt, Visit
-from .jobs import OPEN, WORKING, Job
+from .job_records import OPEN, WORKING, Job
 from .mapping import Count
 from .orders import Prompt
 from .results import Note, Page, Summary, UserDetails, UserRow
@@ -310,6 +310,11 @@ class ActionPage:
     error: str | None
     hidden: Mapping[str, str]
     button: str
+
+    @property
+    def leads_away(self) -> bool:
+        """Whether the action itself answers, with a page that need not be ours."""
+        return type(self.action).answer is not Action.answer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, abort, current_app, request, url_for
+from flask import Blueprint, Response, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
@@ -17,12 +17,12 @@ from .actions import Action, GrantAction
 from .audit import Keys
 from .directory import Directory
 from .door import NO_USER, ROOT, Door, asked, harden, secret_keys
-from .errors import CursorError, NotFoundError
+from .errors import CursorError, NotFoundError, RefusedError
 from .export import EXPORT
 from .export_views import ExportViews, history_query, history_wanted
+from .files import send
 from .grants import GrantQuery, Grants
 from .history import MEANT, History, HistoryQuery
-from .jobs import Jobs
 from .listing import listed
 from .many_views import ManyViews
 from .overlay_views import OverlayViews
@@ -59,6 +59,10 @@ class _Blueprint(Blueprint):
             [FileSystemLoader(TEMPLATES), PrefixLoader({"@platform_users": originals})]
         )
 
+    def send_static_file(self, filename: str) -> Response:
+        """Send a file of ours."""
+        return send(filename)
+
 
 def build_blueprint(
     extension: "PlatformUsers", settings: Settings, keys: Keys, sessions: Sessions
@@ -73,6 +77,7 @@ def build_blueprint(
     blueprint.record_once(lambda state: harden(state.app, extension.name))
     blueprint.context_processor(door.context)
     blueprint.register_error_handler(HTTPException, door.refuse)
+    blueprint.register_error_handler(RefusedError, door.refuse_order)
     blueprint.register_error_handler(sqlalchemy.exc.SQLAlchemyError, door.fail)
     blueprint.add_url_rule("/", "list_users", pages.list_users)
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
@@ -164,7 +169,7 @@ class PageViews:
         actions = self.door.offered_to_many(page.users, allowed)
         if not actions and (page.users or not any(action.for_many for action in allowed)):
             return None
-        jobs = Jobs(directory)
+        jobs = self.door.extension.jobs(directory.platform)
         job = jobs.picking(self.door.actor_login_id())
         chosen = job.total if job else 0
         values: dict[str, Any] = dict(arguments)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from flask_platform_users import choosing
 from flask_platform_users import jobs as jobs_module
 from flask_platform_users.actions import Block, Delete, Unit
 from flask_platform_users.claims import Claim
 from flask_platform_users.directory import ListQuery
 from flask_platform_users.errors import RefusedError
-from flask_platform_users.jobs import Item, Job, Jobs
+from flask_platform_users.job_records import Item, Job
+from flask_platform_users.jobs import Jobs
 from flask_platform_users.signals import action_done
 
 from .conftest import DATABASES, on_host
@@ -527,7 +529,7 @@ def test_a_job_that_fails_does_not_keep_others_from_going_on(
 def test_no_more_can_be_chosen_than_a_job_may_have(
     crowd: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs_module, "LARGEST", 3)
+    monkeypatch.setattr(choosing, "LARGEST", 3)
     with pytest.raises(RefusedError, match="At most 3 users"):
         crowd.chosen(crowd.crew)
     with crowd.jobs() as jobs, pytest.raises(RefusedError, match="At most 3 users"):

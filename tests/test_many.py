@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
-from flask_platform_users.jobs import Job, Jobs
+from flask_platform_users.job_records import Job
+from flask_platform_users.jobs import Jobs
 
 from .conftest import DATABASES
 from .hosts import Key

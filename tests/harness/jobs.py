@@ -21,7 +21,8 @@ from werkzeug.security import generate_password_hash
 from example_app import create_app
 from example_app.models import User, db
 from flask_platform_users import PlatformUsers
-from flask_platform_users.jobs import Job, Jobs
+from flask_platform_users.job_records import Job
+from flask_platform_users.jobs import Jobs
 
 from .kill import BUILT, OWNER, fill, killed, verified
 

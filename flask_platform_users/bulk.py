@@ -1,0 +1,385 @@
+"""What one person does to many users, and takes back, whichever door they come through.
+
+The page, the JSON API and the command line order by this alone.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import IntegrityError
+
+from .actions import Action, Many, Undo
+from .directory import ListQuery
+from .errors import (
+    ForbiddenError,
+    HookError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    ReusedError,
+    TooLargeError,
+)
+from .history import Event
+from .job_records import OPEN, TOGETHER, WORKING, Item, Job
+from .jobs import Jobs, Progress, request_id_of, untold
+from .orders import Order, Result
+from .pages import filter_words, form_words
+from .pipeline import Pipeline
+from .transaction import retried
+
+if TYPE_CHECKING:
+    from .extension import PlatformUsers
+
+MODES = ("together", "each")
+"""All or nobody; or each on its own, and whoever cannot be done is left out."""
+
+LARGEST_ORDER = 60_000
+"""How many bytes a filled-in form may have that is kept; MariaDB's TEXT takes a little more."""
+
+PROMPTS = 50
+"""For so many users it is tried to open a form, until one can be."""
+
+PAGES_SEARCHED = 20
+"""Through so many pages of a job's users somebody is sought whom the action makes sense for."""
+
+NOBODY = "Nobody is chosen."
+
+_TOO_LATE = "This cannot be taken back any more."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One user of a job.
+
+    Attributes:
+        name: what they are called; None where they are gone.
+        seq: the number of their entry in the history; None where there is none.
+    """
+
+    item: Item
+    name: str | None
+    seq: int | None
+
+
+class Bulk:
+    """The jobs of one platform, as one person makes and does them.
+
+    Args:
+        extension: the mount.
+        platform: the key of the platform.
+        pipeline: returns what acts on it for the person, as they are now.
+        owner_id: Flask-Login's id of the person.
+        address: where they order it from.
+    """
+
+    def __init__(
+        self,
+        extension: "PlatformUsers",
+        platform: Any,
+        pipeline: Callable[[], Pipeline],
+        *,
+        owner_id: str,
+        address: str,
+    ) -> None:
+        self.extension = extension
+        self.jobs: Jobs = extension.jobs(platform)
+        self.pipeline = pipeline
+        self.owner_id = owner_id
+        self.address = address
+        self.session: Any = self.jobs.session
+
+    # Choosing, and asking
+
+    def make(self, job_id: str | None = None) -> Job:
+        """Begin to choose users. The caller commits."""
+        pipeline = self.pipeline()
+        return self.jobs.make(
+            owner_id=self.owner_id,
+            actor=pipeline.actor_id,
+            actor_name=pipeline.actor_name,
+            address=self.address,
+            job_id=job_id,
+        )
+
+    def choose_all(self, job: Job, query: ListQuery) -> None:
+        """Choose everybody whom a filter lets through, and note which. The caller commits."""
+        self.jobs.pick_all(job, query)
+        words = filter_words(query, self.extension.mapping.channels).values()
+        self.jobs.describe(job, f"All that matched {', '.join(words)}" if words else "All users")
+
+    def form(self, job: Job, action: Action, data: Any = None) -> Any:
+        """Return the form of an action as the first user that it can be asked for has it.
+
+        Args:
+            job: those who were chosen.
+            action: what is to be done to them.
+            data: what was filled in; None to open it, as it was filled in before.
+
+        Raises:
+            InvalidError: it is not filled in right.
+            RefusedError: it cannot be done to any of them.
+        """
+        if not job.total:
+            raise RefusedError(NOBODY)
+        pipeline, sent = self.pipeline(), data is not None
+        before = job.form if job.action == action.name else None
+        why = ""
+        for key in itertools.islice(self._likely(job, action), PROMPTS):
+            try:
+                prompt = pipeline.prompt(action, key, data or before, sent=sent, many=job.total)
+            except (NotFoundError, HookError):
+                continue
+            except RefusedError as error:
+                why = f" {error.sentence}"
+                continue
+            if sent and not prompt.valid:
+                raise InvalidError(prompt.form)
+            return prompt.form
+        raise RefusedError(f"This cannot be done to any of those who are chosen.{why}")
+
+    def _likely(self, job: Job, action: Action) -> Iterator[str]:
+        """Yield the keys of those whom an action makes sense for as they are."""
+        directory = self.jobs.directory.among(action.among)
+        for items in itertools.islice(self.jobs.pages(job), PAGES_SEARCHED):
+            users = directory.users([str(item.user_key) for item in items])
+            for user in users.values():
+                if action.offered(user, directory.mapping):
+                    yield str(user.key)
+
+    def aim(self, job: Job, action: Action, form: Any, data: Any, **beside: str) -> Job:
+        """Keep what is to be done to those who were chosen. The caller commits.
+
+        Args:
+            job: those who were chosen.
+            action: what is to be done to them.
+            form: its form, filled in right.
+            data: what was sent, of which the fields of the form are kept.
+            beside: what goes along, such as the ``mode``.
+
+        Raises:
+            TooLargeError: it is too much to be kept.
+        """
+        names = tuple(field.name for field in form or ())
+        parts = tuple(f"{name}-" for name in names)  # of a field that has fields
+        pairs = [
+            (name, text)
+            for name, text in data.items(multi=True)
+            if name in names or name.startswith(parts)
+        ]
+        if len(json.dumps(pairs)) > LARGEST_ORDER:
+            raise TooLargeError("Nothing was changed. Send less text.")
+        chosen = job.chosen.partition("\n")[0] or "Ticked one by one"
+        words = "\n".join([chosen, *form_words(form)])
+        return self.jobs.aim(job, action, [*pairs, *beside.items()], words)
+
+    def order(
+        self,
+        action: Action,
+        choose: Callable[[Job], None],
+        fill_in: Callable[[Any], Any],
+        *,
+        mode: str,
+        dry_run: bool,
+        request_id: str | None = None,
+    ) -> Job:
+        """Choose users and keep what is to be done to them, to be tried or done by ``go_on``.
+
+        Args:
+            action: what is to be done.
+            choose: chooses users for a job.
+            fill_in: returns the form as a browser would send it, given it as it opens.
+            mode: one of ``MODES``.
+            dry_run: whether it is only to be tried.
+            request_id: with the same one it is kept once, however often it is sent.
+
+        Raises:
+            InvalidError: the form is not filled in right.
+            ReusedError: its id was sent before, with another request.
+            RefusedError: it cannot be done.
+        """
+
+        def kept(made: Job) -> Job:
+            choose(made)
+            job = self._again(made)
+            if mode == "together" and job.total > TOGETHER:
+                raise RefusedError(
+                    f"No more than {TOGETHER} users are done all or nobody. These are {job.total:,}"
+                    "; they can be done each on its own."
+                )
+            data = fill_in(self.form(job, action))
+            form = self.form(job, action, data)
+            job = self.aim(job, action, form, data, mode=mode, **_asked(request_id))
+            return job if dry_run else self.jobs.queue(job, untried=True)
+
+        return self._once(request_id, kept)
+
+    def _once(self, request_id: str | None, keep: Callable[[Job], Job]) -> Job:
+        """Make a job and keep it as it is then; or return what the same request has made."""
+
+        def attempt() -> Job:
+            self.session.rollback()
+            job = self._ordered(request_id)
+            if job is None:
+                job = keep(self.make(request_id and request_id[:32]))
+                self.session.commit()
+            return job
+
+        try:
+            return retried(self.session, attempt)
+        except IntegrityError:  # the same request, at the same moment
+            self.session.rollback()
+            again = self._ordered(request_id)
+            if again is None:
+                raise
+            return again
+        except BaseException:
+            self.session.rollback()
+            raise
+
+    def _ordered(self, request_id: str | None) -> Job | None:
+        """Return what was ordered before by the same request."""
+        if request_id is None:
+            return None
+        job = self.jobs.get(request_id[:32])
+        if job is None:
+            used = self.pipeline().chain.is_reused(request_id)
+        else:
+            used = dict(job.data).get("asked") != request_id[32:]
+        if used:
+            raise ReusedError("This request's id was sent before, with another request.")
+        return job
+
+    # Doing
+
+    def do(self, job: Job) -> Job:
+        """Do what was tried, or go on with what was cut off. Sent twice, it is done once."""
+        if job.state == "ready":
+            job = self.jobs.queue(job)
+            self.session.commit()
+        return self.go_on(job)
+
+    def go_on(self, job: Job) -> Job:
+        """Try or do what waits for it: at once if they are few, else outside of this request."""
+        if job.state not in {"checking", *WORKING}:
+            return job
+        if job.total > TOGETHER:
+            self.extension.start_job(job.id)
+            return job
+        return self.work(job)
+
+    def work(self, job: Job, progress: Progress = untold) -> Job:
+        """Try or do what waits for it, here and now, however many they are."""
+        action = self.extension.action_of(self.jobs, job)
+        if job.state != "checking":
+            return self.jobs.run(job, action, self.pipeline, progress=progress)
+        if action is None:
+            raise RefusedError("The product does not offer this action any more.")
+        return self.jobs.check(job, action, self.pipeline(), progress)
+
+    def cancel(self, job: Job) -> Job | None:
+        """Stop a job after the unit it is at; one that nothing was done of is forgotten (None)."""
+        if job.state in OPEN:
+            self.jobs.discard(job)
+            self.session.commit()
+            return None
+        job = self.jobs.cancel(job)
+        self.session.commit()
+        return job
+
+    # Taking back
+
+    def undo(self, event: Event, request_id: str | None = None) -> Result | Job:
+        """Take back what an entry of the history tells, if nothing has touched it since.
+
+        Returns:
+            what became of it; where the entry is that of a job, another job, for ``go_on``: of
+            exactly those of its users whom nothing has touched since.
+
+        Raises:
+            NotFoundError: the user is gone.
+            RefusedError: it cannot be taken back, or not by this person.
+            HookError: code of the host did what it must not.
+        """
+        if event.action == Many.name:
+            done = self.jobs.ended_as(event.seq)
+            if done is None:
+                raise RefusedError(_TOO_LATE)
+            return self._undo_job(done, request_id)
+        original = next((a for a in self.extension.actions if a.name == event.action), None)
+        if original is None or event.user_key is None:
+            raise RefusedError(_TOO_LATE)
+        order = Order(
+            action=Undo(original, seq=event.seq),
+            key=str(event.user_key),
+            request_id=request_id,
+            address=self.address,
+            once=request_id is not None,
+        )
+        return self.pipeline().run(order)
+
+    def _undo_job(self, done: Job, request_id: str | None) -> Job:
+        original = self.extension.action_of(self.jobs, done)
+        if original is None or not original.reversible:
+            raise RefusedError(_TOO_LATE)
+        self.require(original)
+
+        def kept(job: Job) -> Job:
+            self.jobs.pick_done(job, done)
+            data = {"mode": "each", "undo": done.id} | _asked(request_id)
+            job = self.jobs.aim(job, Undo(), list(data.items()), done.chosen)
+            return self.jobs.queue(job, untried=True)
+
+        return self._once(request_id, kept)
+
+    # Who may, and what is told
+
+    def require(self, action: Action) -> None:
+        """Refuse whoever may not do an action.
+
+        Raises:
+            ForbiddenError: they may not.
+        """
+        pipeline = self.pipeline()
+        if not pipeline.policy.allows(pipeline.actor, action.permission):
+            raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
+
+    def require_own(self, job: Job) -> None:
+        """Refuse whoever did not order a job.
+
+        Raises:
+            ForbiddenError: somebody else ordered it.
+        """
+        if job.owner_id != self.owner_id:
+            raise ForbiddenError(f"This is a job of {job.actor_name}.")
+
+    def told(self, job: Job, items: Sequence[Item]) -> list[Told]:
+        """Return what became of some users of a job. At most three statements."""
+        keys = [item.user_key for item in items]
+        names = {
+            key: name
+            for population in ("present", "deleted")
+            for key, name in self.jobs.directory.among(population).names(keys).items()
+        }
+        numbers = self.pipeline().chain.find([request_id_of(job, item) for item in items])
+        return [
+            Told(
+                item=item,
+                name=names.get(item.user_key),
+                seq=numbers.get(request_id_of(job, item)),
+            )
+            for item in items
+        ]
+
+    def _again(self, job: Job) -> Job:
+        found = self.jobs.get(job.id)
+        if found is None:  # code of the host rolled back what was chosen
+            raise RefusedError(NOBODY)
+        return found
+
+
+def _asked(request_id: str | None) -> dict[str, str]:
+    """Return what is kept of a request beside its job's id, to know it again."""
+    return {} if request_id is None else {"asked": request_id[32:]}
