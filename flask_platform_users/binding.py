@@ -94,8 +94,12 @@ class Mapping:
 
     def select(self, *columns: Any) -> sa.Select[Any]:
         """Read users of all platforms with their membership and their state."""
+        return self._everybody.add_columns(*columns)
+
+    @functools.cached_property
+    def _everybody(self) -> sa.Select[Any]:
         state = self.tables.state
-        statement: sa.Select[Any] = sa.select(*columns).select_from(self.users.model)
+        statement: sa.Select[Any] = sa.select().select_from(self.users.model)
         for target, on in self.users.join:
             statement = statement.join(target, on)
         own = (state.c.platform_key == self.users.platform) & (state.c.user_key == self.key)
@@ -105,14 +109,18 @@ class Mapping:
         """Say when a user is one of a population."""
         state = self.tables.state.c
         if population == "present":
-            # Not by the joined row's NULL: of how many rows have one PostgreSQL guesses badly.
-            gone = self.tables.state.alias()
-            return ~sa.exists().where(
-                gone.c.platform_key == self.users.platform,
-                gone.c.user_key == self.key,
-                gone.c.deleted_at.is_not(None),
-            )
+            return self._present
         return state.purge_at > NOW if population == "deleted" else state.purge_at <= NOW
+
+    @functools.cached_property
+    def _present(self) -> Predicate:
+        # Not by the joined row's NULL: of how many rows have one PostgreSQL guesses badly.
+        gone = self.tables.state.alias()
+        return ~sa.exists().where(
+            gone.c.platform_key == self.users.platform,
+            gone.c.user_key == self.key,
+            gone.c.deleted_at.is_not(None),
+        )
 
     @functools.cached_property
     def _ended(self) -> Predicate:

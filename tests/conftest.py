@@ -7,11 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from werkzeug.security import generate_password_hash
 
 from .catalogue.table import ABUSES, ELSEWHERE, NOT_APPLICABLE
 from .hosts import HOSTS, Abilities
@@ -90,6 +91,9 @@ WORLDS = [
     for database in DATABASES
     if database == "sqlite" or not host.CAN.twin
 ]
+ON_SERVERS = "c-membership"
+"""The host that stands for all on the servers where a test is hardly about them: it has joins."""
+
 CREATE = {
     "postgresql": 'CREATE DATABASE "{}"',
     "mariadb": "CREATE DATABASE `{}` CHARACTER SET utf8mb4",
@@ -141,6 +145,16 @@ def new_database(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> It
         server.execute(server.drop.format(name))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hash the example's passwords with hardly any work: a sign-in shall not cost what it must."""
+    cheap = partial(generate_password_hash, method="pbkdf2:sha256:1")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("auth", "seed"):
+            patch.setattr(f"example_app.{module}.generate_password_hash", cheap)
+        yield
+
+
 Worlds = Callable[[str], World]
 
 
@@ -186,6 +200,18 @@ def on_host(name: str) -> pytest.MarkDecorator:
     """Run a test on one host only, on every database: for what no schema has a part in."""
     names = [f"{name}/{database}" for database in DATABASES]
     return pytest.mark.parametrize("used_world", names, indirect=True)
+
+
+def mostly_on_sqlite(test: Callable[..., None]) -> Any:
+    """Run a test on all hosts on SQLite, but on one only on the servers.
+
+    It is for what is made of rows once they are read, and of requests before anything is asked: no
+    database could tell the difference. What is about SQL, its types and its locks runs everywhere.
+    """
+    names = [
+        name for name in WORLDS if name.endswith("/sqlite") or name.startswith(f"{ON_SERVERS}/")
+    ]
+    return pytest.mark.parametrize("used_world", names, indirect=True)(test)
 
 
 @pytest.fixture(params=DATABASES)

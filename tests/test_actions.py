@@ -15,7 +15,7 @@ from flask_platform_users.orders import Order
 from flask_platform_users.pipeline import Pipeline
 from flask_platform_users.settings import Settings
 
-from .conftest import on_host, on_hosts_where
+from .conftest import mostly_on_sqlite, on_host, on_hosts_where
 from .hosts import Key, Login
 from .html import parse
 from .office import SOON, UNTIL, Office, alert, failing, hidden, verify
@@ -96,6 +96,7 @@ def test_setting_a_status_ends_a_block(office: Office) -> None:
     assert office.ask("unblock", office.user).status_code == 409
 
 
+@mostly_on_sqlite
 def test_an_empty_reason_is_asked_for_again_and_nothing_typed_is_lost(office: Office) -> None:
     response = office.do("block", office.user, reason=" ", until=UNTIL)
     assert response.status_code == 422
@@ -106,6 +107,7 @@ def test_an_empty_reason_is_asked_for_again_and_nothing_typed_is_lost(office: Of
     assert office.status(office.user) == "active"
 
 
+@mostly_on_sqlite
 def test_an_end_that_has_passed_is_refused(office: Office) -> None:
     response = office.do("block", office.user, reason="x", until="2020-01-01T00:00")
     assert response.status_code == 422
@@ -127,6 +129,7 @@ def test_a_form_that_the_user_changed_under_is_refused_with_both_values(office: 
     )
 
 
+@mostly_on_sqlite
 @pytest.mark.parametrize("seen", [None, ""])
 def test_a_form_that_does_not_say_what_was_seen_is_refused_and_shown_anew(
     office: Office, seen: str | None
@@ -182,12 +185,14 @@ def test_keys_that_no_column_holds_are_not_found_by_any_door(office: Office, key
     assert office.export("export_history", user=key).status_code == 200
 
 
+@mostly_on_sqlite
 def test_an_end_too_far_away_to_be_meant_is_refused(office: Office) -> None:
     response = office.do("block", office.user, reason="x", until="9999-12-31T23:59")
     assert response.status_code == 422
     assert office.status(office.user) == "active"
 
 
+@mostly_on_sqlite
 def test_what_one_seal_was_made_for_is_refused_for_another(office: Office) -> None:
     fields = office.hidden("block", office.user) | {"reason": "x"}
     fields["seen"] = fields["seen"][:-3] + "AAA"
@@ -200,6 +205,7 @@ def test_characters_that_no_database_keeps_are_dropped_from_a_reason(office: Off
     assert event.reason == "abc"
 
 
+@mostly_on_sqlite
 def test_the_csv_tells_each_change_in_words(office: Office) -> None:
     office.do("block", office.user, reason="=1+1")
     lines = office.export("export_history").text.splitlines()
@@ -360,6 +366,7 @@ def test_the_refusals_of_one_person_are_kept_twenty_a_minute_and_two_hundred_a_d
     verify(office)
 
 
+@mostly_on_sqlite
 @pytest.mark.parametrize("token", [None, "", "stale"])
 def test_a_form_without_a_good_token_is_refused(office: Office, token: str | None) -> None:
     fields = office.hidden("block", office.user) | {"reason": "x"}
@@ -372,6 +379,7 @@ def test_a_form_without_a_good_token_is_refused(office: Office, token: str | Non
     assert office.events()[0].reason == "The form's token was missing, wrong or too old."
 
 
+@mostly_on_sqlite
 def test_forms_that_are_refused_unread_never_fill_the_history(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,6 +399,7 @@ def test_forms_that_are_refused_unread_never_fill_the_history(
     verify(office)
 
 
+@mostly_on_sqlite
 def test_a_form_from_another_site_is_refused(office: Office) -> None:
     fields = office.hidden("block", office.user) | {"reason": "x"}
     response = office.client.post(
@@ -401,6 +410,7 @@ def test_a_form_from_another_site_is_refused(office: Office) -> None:
     assert office.events()[0].reason == "The form was sent from another site."
 
 
+@mostly_on_sqlite
 def test_opening_forms_and_history_writes_nothing(office: Office) -> None:
     office.do("block", office.user, reason="x")
     with office.world.statements() as statements:
@@ -463,6 +473,7 @@ def test_the_history_is_searched_by_whom_and_by_what_they_are_called(office: Off
     assert [node.attributes["value"] for node in page.one("datalist").all("option")] == [name]
 
 
+@mostly_on_sqlite
 def test_a_search_of_the_history_costs_the_same_however_much_there_is(office: Office) -> None:
     url = office.world.url("show_history", user="user", actor="owner")
     office.do("add_note", office.user, text="x")
@@ -472,6 +483,7 @@ def test_a_search_of_the_history_costs_the_same_however_much_there_is(office: Of
     assert office.world.cost(office.client, url) == few <= 4
 
 
+@mostly_on_sqlite
 def test_a_name_that_too_many_bear_is_asked_for_more(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from flask_platform_users.door import LARGEST_FORM
 from flask_platform_users.errors import ConfigurationError
 from flask_platform_users.sessions import RequestLoader
 
-from .conftest import on_host
+from .conftest import mostly_on_sqlite, on_host
 from .harness.fuzz import fuzz
 from .office import SOON, Office, failing, verify
 from .product import USERS, opened
@@ -42,6 +42,7 @@ on_one_host = pytest.mark.parametrize("used_world", ["e-token/sqlite"], indirect
 # Reading
 
 
+@mostly_on_sqlite
 def test_the_api_reads_what_the_page_shows(world: World) -> None:
     platform = world.platform()
     keys = world.add(*world.crowd(platform, 30))
@@ -268,6 +269,7 @@ def test_foreign_missing_and_impossible_users_are_all_the_same(program: Program)
     assert program.office.told() == []
 
 
+@mostly_on_sqlite
 def test_nothing_leaves_that_is_not_named(program: Program) -> None:
     world, key = program.world, program.office.user
     program.do("add_note", key, {"text": "x"})
@@ -316,6 +318,7 @@ def test_staff_do_what_they_may(program: Program, monkeypatch: pytest.MonkeyPatc
     assert program.office.told() == [("block", "refused")]
 
 
+@mostly_on_sqlite
 def test_a_token_needs_no_form_and_a_session_does(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:

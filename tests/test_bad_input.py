@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from flask_platform_users.door import LARGEST_FORM
 from flask_platform_users.history import History, HistoryQuery
 
-from .conftest import on_host
+from .conftest import mostly_on_sqlite, on_host
 from .html import parse
 from .office import Office, verify
 from .world import World
@@ -86,6 +86,7 @@ def test_no_cell_of_the_csv_is_a_formula(office: Office) -> None:
     verify(office)
 
 
+@mostly_on_sqlite
 def test_nothing_but_the_fields_of_a_form_is_taken_from_it(office: Office) -> None:
     world, elsewhere = office.world, office.world.platform("Globex")
     before = world.columns_of(office.user)
@@ -131,6 +132,7 @@ def statuses(office: Office, client: FlaskClient, key: Any) -> dict[tuple[str, s
     return found
 
 
+@mostly_on_sqlite
 def test_every_address_lets_in_whom_it_should_and_nobody_else(office: Office) -> None:
     world = office.world
     (foreign,) = world.add(world.person(world.platform("Globex")))

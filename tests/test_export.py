@@ -9,7 +9,7 @@ import pytest
 from flask_platform_users import Policy, listing
 from flask_platform_users import history as history_module
 
-from .conftest import on_host
+from .conftest import mostly_on_sqlite, on_host
 from .office import Office, hidden, verify
 from .test_bad_input import FORMULAS
 from .world import World
@@ -27,6 +27,7 @@ def rows_of(office: Office, **arguments: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline="")))
 
 
+@mostly_on_sqlite
 def test_the_file_has_what_all_pages_of_the_list_show(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

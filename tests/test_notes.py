@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from flask_platform_users.results import Note
 
+from .conftest import mostly_on_sqlite
 from .hosts import Key
 from .html import parse
 from .office import Office, verify
@@ -49,6 +50,7 @@ def test_pinned_notes_come_first_and_then_the_newest(office: Office) -> None:
     assert texts(office) == ["one", "three", "two"]
 
 
+@mostly_on_sqlite
 def test_a_note_of_nothing_or_of_too_much_is_refused(office: Office) -> None:
     for text in ("", "  \n ", "\x00", "x" * 1001):
         assert office.do("add_note", office.user, text=text).status_code == 422

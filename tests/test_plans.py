@@ -18,7 +18,7 @@ from flask_platform_users.orders import Order
 from flask_platform_users.pipeline import SYSTEM, Pipeline
 from flask_platform_users.standing import standing_of
 
-from .conftest import on_host, on_hosts_where
+from .conftest import mostly_on_sqlite, on_host, on_hosts_where
 from .hosts import Key
 from .html import Node, parse
 from .office import Office, alert, hidden, verify
@@ -156,6 +156,7 @@ def desk(world: World) -> Desk:
 WITH_ADD_ONS = on_hosts_where(lambda can: can.add_ons)
 
 
+@mostly_on_sqlite
 def test_assigning_a_plan_first_shows_the_difference_and_what_is_over_already(desk: Desk) -> None:
     form, _ = desk.fill("assign_plan", "Small")
     assert form.status_code == 200
@@ -170,6 +171,7 @@ def test_assigning_a_plan_first_shows_the_difference_and_what_is_over_already(de
     assert desk.kept() == ("Medium", 0)
 
 
+@mostly_on_sqlite
 def test_what_is_sent_has_to_be_what_was_shown(desk: Desk) -> None:
     form, given = desk.fill("assign_plan", "Small")
     given["offer"] = choice(form, "Large")
@@ -245,6 +247,7 @@ def test_what_has_no_price_is_given_for_none(desk: Desk) -> None:
     assert desk.kept() == ("Medium", 0)
 
 
+@mostly_on_sqlite
 def test_a_form_that_cannot_be_is_asked_for_again_with_what_was_typed(desk: Desk) -> None:
     form = desk.open("assign_plan")
     along = hidden(form) | LARGE | {"offer": choice(form, "Large"), "note": "Kept words"}
@@ -618,6 +621,7 @@ def test_a_user_of_two_platforms_has_a_subscription_on_each(desk: Desk) -> None:
         assert host.bought(elsewhere, desk.user) == ("Small", 0)
 
 
+@mostly_on_sqlite
 def test_a_name_of_a_plan_is_shown_as_text_whatever_is_in_it(desk: Desk) -> None:
     catalogue = getattr(desk.world.extension.billing, "plans", None)
     if not isinstance(catalogue, Catalogue):  # the product's own code names its plans
