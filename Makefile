@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run reset test coverage kill storm fuzz jobs lint format bench clean
+.PHONY: run reset test coverage gallery axe kill storm fuzz jobs lint format bench clean
 
 run: .venv/example
 	@$(BIN)/python -m example_app
@@ -20,6 +20,13 @@ coverage: .venv/test
 	@$(BIN)/python -m coverage run -m pytest -q $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
+
+# Every page in every state, in pictures; DOCS=1 renews those in docs/ instead.
+gallery: .venv/test
+	@$(BIN)/python -m tests.gallery $(if $(DOCS),--docs) $(ARGS)
+
+axe: .venv/test
+	@$(BIN)/python -m tests.gallery --axe --no-pictures $(ARGS)
 
 # The long runs, on the databases of URLS.
 URLS ?= postgresql+psycopg://postgres@127.0.0.1:5432/test mariadb+pymysql://root@127.0.0.1:3306/test
@@ -52,6 +59,7 @@ bench: .venv/bench
 	@$(BIN)/python -m bench.gate --write
 	@$(BIN)/python -m bench --write $(ARGS)
 	@$(BIN)/python -m bench.bulk --write
+	@$(BIN)/python -m bench.page --write
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

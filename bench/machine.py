@@ -20,14 +20,15 @@ def describe(connection: sa.Connection, packages: Sequence[str] = PACKAGES) -> l
     buffers = connection.exec_driver_sql("SHOW shared_buffers").scalar_one()
     return [
         f"Date: {datetime.now(UTC):%Y-%m-%d}",
-        f"Machine: {_processor()}, {os.cpu_count()} cores, {memory:.0f} GB of memory",
+        f"Machine: {processor()}, {os.cpu_count()} cores, {memory:.0f} GB of memory",
         f"PostgreSQL {server} on the same machine, `shared_buffers` {buffers}",
         f"Python {platform.python_version()}, "
         + ", ".join(f"{package} {version(package)}" for package in packages),
     ]
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return what the processor is called."""
     cpuinfo = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
     return found[1] if found else platform.processor()

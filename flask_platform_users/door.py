@@ -1,6 +1,5 @@
 """What all views of one mount share: who is let in, what templates get, how errors are said."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Response, abort, current_app, g, render_template, request, url_for
+from flask import Response, abort, current_app, g, render_template, request
 from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -23,6 +22,7 @@ from .audit import Keys
 from .bulk import Bulk
 from .directory import Directory
 from .errors import ConfigurationError, NotFoundError, RefusedError
+from .files import address_of, published
 from .formatting import Reading
 from .impersonation import SAFE, Impersonations
 from .listing import list_schema, statuses_listed
@@ -76,10 +76,6 @@ class Door:
             extension.impersonating if on else None,
         )
         self.settings = settings
-        self.versions = {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-            for path in (ROOT / "static").iterdir()
-        }
 
     def require_owner(self) -> ResponseReturnValue | None:
         """Let nobody in who is not signed in and does not run a platform."""
@@ -160,6 +156,8 @@ class Door:
         if isinstance(error, CSRFError):  # the host's own CSRFProtect was there first
             self._record_refusal(_NO_TOKEN)
         if error.code not in {400, 403, 404, 409, 413} or error.response is not None:
+            return error
+        if request.endpoint == f"{self.extension.name}.static":
             return error
         return self.render("error.html", error=error), error.code
 
@@ -322,7 +320,7 @@ class Door:
     def static_url(self, filename: str) -> str:
         """Return the address of a file of ours; it changes when the file does."""
         endpoint = f"{self.extension.name}.static"
-        return url_for(endpoint, filename=filename, v=self.versions[filename])
+        return address_of(filename, endpoint=endpoint, elsewhere=self.settings.static_url)
 
     def standalone_context(self, zone: tzinfo = UTC) -> dict[str, Any]:
         """Give what pages get that stand outside the host's layout."""
@@ -354,9 +352,9 @@ def harden(app: App, name: str) -> None:
 
     def harden_ours(response: Response) -> Response:
         endpoint = _endpoint() or ""
-        if endpoint.startswith(f"{name}.") and endpoint != f"{name}.static":
-            return hardened(response)
-        return response
+        if endpoint == f"{name}.static":
+            return published(response) if response.status_code in {200, 304} else response
+        return hardened(response) if endpoint.startswith(f"{name}.") else response
 
     # The first of these functions is called last, after whatever the host does to its headers.
     app.after_request_funcs.setdefault(None, []).insert(0, harden_ours)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
@@ -12,6 +13,7 @@ from .audit import Keys
 from .errors import ConfigurationError
 
 PREFIX = "PLATFORM_USERS_"
+_FOLDER = re.compile(r"(https?:/)?(/[^/\s?#]+)+/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +30,15 @@ class Settings:
             ends with its next request.
         job_lease: for how many seconds nobody else goes on with a job of many users after the last
             sign of life of who works on it. Longer than your code takes for 500 users.
+        static_url: the address of a copy of our static files, such as on a CDN; it ends with a
+            slash. Without it the app serves them.
     """
 
     base_template: str = "platform_users/base.html"
     audit_keys: Mapping[str, str] | None = None
     impersonation: bool = True
     job_lease: int = 60
+    static_url: str | None = None
 
     @classmethod
     def of(cls, app: Flask) -> "Settings":
@@ -81,6 +86,12 @@ def _faults(given: dict[str, object]) -> Iterator[str]:
         elif key == PREFIX + "JOB_LEASE":
             if not isinstance(value, int) or value < 1:
                 yield f"app.config[{key!r}] was given {value!r}; expected seconds, such as 60."
+        elif key == PREFIX + "STATIC_URL":
+            if not (isinstance(value, str) and _FOLDER.fullmatch(value)):
+                yield (
+                    f"app.config[{key!r}] was given {value!r}; expected the address of a folder "
+                    "that ends with a slash, such as 'https://cdn.example/platform-users/'."
+                )
         elif not isinstance(value, str) or not value:
             yield (
                 f"app.config[{key!r}] was given {value!r}; expected the path of a template, "

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, abort, current_app, request, url_for
+from flask import Blueprint, Response, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
@@ -20,6 +20,7 @@ from .door import NO_USER, ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError, RefusedError
 from .export import EXPORT
 from .export_views import ExportViews, history_query, history_wanted
+from .files import send
 from .grants import GrantQuery, Grants
 from .history import MEANT, History, HistoryQuery
 from .listing import listed
@@ -57,6 +58,10 @@ class _Blueprint(Blueprint):
         return ChoiceLoader(
             [FileSystemLoader(TEMPLATES), PrefixLoader({"@platform_users": originals})]
         )
+
+    def send_static_file(self, filename: str) -> Response:
+        """Send a file of ours."""
+        return send(filename)
 
 
 def build_blueprint(

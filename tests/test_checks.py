@@ -220,6 +220,13 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "app.config['PLATFORM_USERS_IMPERSONATION'] was given 'no'; expected True or False.",
     ),
     (
+        "an address of files that is no folder",
+        lambda: mount(app=make_app(PLATFORM_USERS_STATIC_URL="https://cdn.example/pu")),
+        "app.config['PLATFORM_USERS_STATIC_URL'] was given 'https://cdn.example/pu'; expected the "
+        "address of a folder that ends with a slash, such as "
+        "'https://cdn.example/platform-users/'.",
+    ),
+    (
         "a lease of no time",
         lambda: mount(app=make_app(PLATFORM_USERS_JOB_LEASE=0)),
         "app.config['PLATFORM_USERS_JOB_LEASE'] was given 0; expected seconds, such as 60.",
@@ -253,7 +260,7 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         lambda: mount(app=make_app(PLATFORM_USERS_TEMPLATE="x.html")),
         "app.config['PLATFORM_USERS_TEMPLATE'] is not a setting; expected one of "
         "PLATFORM_USERS_BASE_TEMPLATE, PLATFORM_USERS_AUDIT_KEYS, PLATFORM_USERS_IMPERSONATION, "
-        "PLATFORM_USERS_JOB_LEASE.",
+        "PLATFORM_USERS_JOB_LEASE, PLATFORM_USERS_STATIC_URL.",
     ),
     (
         "a base template that is no path",

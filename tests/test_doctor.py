@@ -264,6 +264,7 @@ def lost() -> Flask:
 
 
 CSP = "Content-Security-Policy"
+SCRIPTS = "script-src 'self'; connect-src 'self'"
 
 
 @pytest.mark.parametrize(
@@ -271,7 +272,9 @@ CSP = "Content-Security-Policy"
     [
         (None, "warning"),
         ("default-src 'self'", "ok"),
-        ("default-src 'none'; style-src 'self'; form-action 'self'", "ok"),
+        (f"default-src 'none'; style-src 'self'; form-action 'self'; {SCRIPTS}", "ok"),
+        ("default-src 'none'; style-src 'self'; form-action 'self'", "warning"),
+        ("default-src 'self'; script-src 'self' 'nonce-abc' 'strict-dynamic'", "warning"),
         ("default-src 'none'; form-action 'self'", "fault"),
         ("default-src 'self'; form-action 'none'", "fault"),
     ],
@@ -288,6 +291,27 @@ def test_the_content_policy_has_to_let_the_page_have_its_style_and_forms(
         return response
 
     assert Visit.at(app).levels("content policy") == {level}
+
+
+@pytest.mark.parametrize(
+    ("sources", "level"),
+    [
+        ("'self'", "fault"),
+        ("https://other.example", "fault"),
+        ("https://cdn.example", "ok"),
+        ("https://cdn.example/pu/", "ok"),
+        ("*.example", "ok"),
+        ("https:", "ok"),
+    ],
+)
+def test_files_on_another_server_have_to_be_let_in_from_there(sources: str, level: str) -> None:
+    app = hotel(PLATFORM_USERS_STATIC_URL="https://cdn.example/pu/")
+    policy = f"default-src 'self'; style-src {sources}; script-src {sources}"
+    app.after_request(lambda answer: answer.headers.set(CSP, policy) or answer)
+    found = Visit.at(app)
+    assert found.levels("content policy") == {level}
+    remedy = "Add https://cdn.example to style-src and https://cdn.example to script-src."
+    assert (remedy in found.said) == (level == "fault")
 
 
 def test_a_page_that_fails_or_opens_to_nobody_signed_in_is_a_fault() -> None:

@@ -2,13 +2,16 @@
 
 import importlib.util
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Flask, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..door import FRAMES
 from ..sessions import sessions_of
+from ..settings import Settings
 from .finding import Finding, Level
 
 if TYPE_CHECKING:
@@ -75,6 +78,9 @@ def _cookie_findings(app: Flask) -> Iterator[Finding]:
 NEEDED = {"style-src": "its stylesheet", "form-action": "its forms"}
 """What the page needs of a Content-Security-Policy that names it."""
 
+QUICKER = {"script-src": "its script", "connect-src": "what that asks for"}
+"""What it can do without."""
+
 
 def content_policy(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]:
     """Ask for the page as nobody, as a browser would, and read the policy in the answer."""
@@ -106,16 +112,42 @@ def content_policy(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]:
             "Send one; the page needs no more than default-src 'self'.",
         )
         return
+    files = _elsewhere(Settings.of(app).static_url)
+    sources = {
+        "style-src": files,
+        "script-src": files,
+        "form-action": "'self'",
+        "connect-src": "'self'",
+    }
     policy = _directives(header)
-    refused = [what for name, what in NEEDED.items() if not _allows(policy, name)]
-    if refused:
+    lacking = {name: to for name, to in sources.items() if not _allows(policy, name, to)}
+    needed = [what for name, what in NEEDED.items() if name in lacking]
+    if needed:
         yield Finding(
             "fault",
-            f"The Content-Security-Policy keeps the page from {' and '.join(refused)}.",
-            "Add 'self' to " + " and ".join(n for n in NEEDED if not _allows(policy, n)) + ".",
+            f"The Content-Security-Policy keeps the page from {' and '.join(needed)}.",
+            _remedy(lacking),
+        )
+    elif lacking:
+        unused = " and ".join(what for name, what in QUICKER.items() if name in lacking)
+        yield Finding(
+            "warning",
+            f"The Content-Security-Policy keeps the page from {unused}: everything works, but "
+            "slower.",
+            _remedy(lacking),
         )
     else:
         yield Finding("ok", "The Content-Security-Policy lets the page have what it needs.")
+
+
+def _remedy(lacking: dict[str, str]) -> str:
+    return "Add " + " and ".join(f"{source} to {name}" for name, source in lacking.items()) + "."
+
+
+def _elsewhere(static_url: str | None) -> str:
+    """Return what a policy calls the server of our static files."""
+    parts = urlsplit(static_url or "")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "'self'"
 
 
 def _directives(header: str) -> dict[str, list[str]]:
@@ -123,11 +155,21 @@ def _directives(header: str) -> dict[str, list[str]]:
     return {name: sources for name, *sources in filter(None, parts)}
 
 
-def _allows(policy: dict[str, list[str]], name: str) -> bool:
-    """Say whether a policy lets the app's own address be used; forms have no default."""
+def _allows(policy: dict[str, list[str]], name: str, needed: str) -> bool:
+    """Say whether a policy lets an address be used; forms have no default."""
     fallback = None if name == "form-action" else policy.get("default-src")
-    sources = policy.get(name, fallback)
-    return sources is None or not {"'self'", "*", "https:"}.isdisjoint(sources)
+    sources = policy.get(f"{name}-elem", policy.get(name, fallback))
+    if sources is None:
+        return True
+    return "'strict-dynamic'" not in sources and any(_covers(s, needed) for s in sources)
+
+
+def _covers(source: str, needed: str) -> bool:
+    if source in {needed, "*", "https:"}:
+        return True
+    scheme, _, rest = source.rpartition("://")
+    wanted = urlsplit(needed)
+    return scheme in {"", wanted.scheme} and fnmatch(wanted.netloc, rest.partition("/")[0])
 
 
 def proxies(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]:  # noqa: ARG001
