@@ -18,8 +18,6 @@ let typing = null; // the field that is being typed in: what comes does not over
 let opener = null; // what the dialog was opened from
 let following = 0; // the next look at a job that goes on
 
-if (root) start();
-
 function start() {
   root.addEventListener("click", clicked);
   root.addEventListener("submit", submitted);
@@ -31,7 +29,7 @@ function start() {
   document.addEventListener("click", clickedAnywhere);
   document.addEventListener("keydown", pressed);
   addEventListener("popstate", moved);
-  addEventListener("pageshow", () => root.querySelectorAll("[data-pu-sent]").forEach(release));
+  addEventListener("pageshow", returned);
   dialog?.addEventListener("close", closed);
   settle();
 }
@@ -168,6 +166,12 @@ function moved() {
   visit(location.href, { push: false, place: history.state?.y });
 }
 
+// Comes back to a page that the browser had kept as it was.
+function returned(event) {
+  root.querySelectorAll("[data-pu-sent]").forEach(release);
+  if (event.persisted && page.querySelector("#pu-results")) visit(here(), { push: false });
+}
+
 // Leaves for another page, once the ticks are kept.
 async function leave(url) {
   if (await save()) location.assign(url);
@@ -176,16 +180,17 @@ async function leave(url) {
 function clicked(event) {
   const link = event.target.closest("a[href]");
   if (event.target.closest("[data-pu-keys]")) return showKeys();
+  if (dialog?.open && event.target.closest("[data-pu-cancel]")) {
+    event.preventDefault();
+    return dialog.close();
+  }
+  if (event.target.closest("[data-pu-dismiss]")) event.target.closest(".pu-message").remove();
   const elsewhere =
     event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
-  if (!link || elsewhere || event.defaultPrevented || link.target) return;
+  if (!link || elsewhere || event.defaultPrevented || link.target || dialog?.open) return;
   const url = new URL(link.href);
   const same = url.origin === location.origin;
-  if (dialog?.open) {
-    if (!link.matches("[data-pu-cancel]")) return;
-    event.preventDefault();
-    dialog.close();
-  } else if (same && acts && url.pathname.startsWith(acts)) {
+  if (same && acts && url.pathname.startsWith(acts)) {
     event.preventDefault();
     ask(link);
   } else if (same && url.pathname === location.pathname && !url.hash) {
@@ -263,8 +268,9 @@ function submitted(event) {
     typing = null;
     return find(form, !began);
   }
-  const plain = "puPlain" in form.dataset;
-  if (!plain && (dialog?.contains(form) || form.matches(".pu-undo"))) {
+  const acting = [url, location].map((place) => place.pathname.startsWith(acts));
+  const quick = dialog?.contains(form) || form.matches(".pu-undo") || (acting[0] && !acting[1]);
+  if (dialog && quick && !("puPlain" in form.dataset)) {
     event.preventDefault();
     return send(form, button, url.href);
   }
@@ -322,7 +328,17 @@ async function arrive({ page: next, status, url }) {
   if (dialog?.open) dialog.close();
   show(next);
   if (back) focusOn(back);
-  say(page.querySelector(".pu-message > span")?.textContent);
+  const message = page.querySelector(".pu-message");
+  say(message?.querySelector("span")?.textContent);
+  if (message?.showPopover) float(message);
+}
+
+// Lets a message stand above the page, wherever that is scrolled to, until it is dismissed or the
+// list changes. With the keyboard it comes after what is focused now.
+function float(message) {
+  message.popover = "manual";
+  for (const button of message.querySelectorAll("[data-pu-dismiss]")) button.hidden = false;
+  message.showPopover({ source: document.activeElement });
 }
 
 // The dialog
@@ -363,7 +379,7 @@ function open(content) {
     dialog.showModal();
     history.pushState({ ...history.state, dialog: true }, "");
   }
-  const wrong = part.querySelector("[aria-invalid], [role=alert]");
+  const wrong = part.querySelector("[aria-invalid]") ?? part.querySelector("[role=alert]");
   const first = part.querySelector(`${TYPED}:not([type=hidden]), select, textarea, [type=radio]`);
   const chosen = first?.type === "radio" && part.querySelector("[type=radio]:checked");
   const target = wrong ?? (again ? null : chosen || first) ?? title;
@@ -581,3 +597,5 @@ function turnKeys(on) {
     // the next page begins with them on
   }
 }
+
+if (root) start();
