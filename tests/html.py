@@ -87,9 +87,10 @@ def parse(text: str) -> Node:
         node = Node(tag, _attributes(tag, found["attributes"]))
         path[-1].children.append(node)
         if tag in _VERBATIM:
-            end = text.lower().index(f"</{tag}", at)
-            node.children.append(text[at:end])
-            at = end
+            closing = re.compile(f"</{tag}", re.IGNORECASE).search(text, at)
+            assert closing, f"<{tag}> is not closed"
+            node.children.append(text[at : closing.start()])
+            at = closing.start()
         if tag not in VOID and not found[0].endswith("/>"):
             path.append(node)
     path[-1].children.append(unescape(text[at:]))
