@@ -354,14 +354,14 @@ def harden(app: App, name: str) -> None:
         endpoint = _endpoint() or ""
         if endpoint == f"{name}.static":
             return published(response) if response.status_code in {200, 304} else response
-        return hardened(response) if endpoint.startswith(f"{name}.") else response
+        ours = endpoint.startswith(f"{name}.") or g.get("_platform_users_page_of") == name
+        return _hardened(response) if ours else response
 
     # The first of these functions is called last, after whatever the host does to its headers.
     app.after_request_funcs.setdefault(None, []).insert(0, harden_ours)
 
 
-def hardened(response: Response) -> Response:
-    """Return a page of ours with the headers that keep it out of caches and frames."""
+def _hardened(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("X-Frame-Options", "DENY")

@@ -92,9 +92,10 @@ def parse(text: str) -> Node:
             above.children.append(node)
             nodes.append(node)
             if tag in _VERBATIM:
-                end = text.lower().index(f"</{tag}", at)
-                node.children.append(text[at:end])
-                at = end
+                closing = re.compile(f"</{tag}", re.IGNORECASE).search(text, at)
+                assert closing, f"<{tag}> is not closed"
+                node.children.append(text[at : closing.start()])
+                at = closing.start()
             if tag not in VOID and not piece[0].endswith("/>"):
                 path.append((node, len(nodes)))
     assert len(path) == 1, f"<{path[-1][0].tag}> is not closed"
