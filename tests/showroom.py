@@ -1,4 +1,4 @@
-"""The example product with somebody in every state that its pages can be in, served to a browser."""
+"""The example product with somebody in every state its pages can be in, served to a browser."""
 
 import itertools
 import tempfile
@@ -149,9 +149,9 @@ class Showroom(Product):
         done = self.order("fourth")
         self.send("fourth", f"/jobs/{done}/do")
         self.keys["finished"] = done
-        for name, state in (("checking", "checking"), ("running", "running"), ("stopped", "stopped")):
-            self.keys[name] = self.order("fourth", reason="Passwords were stolen")
-            self.halt(self.keys[name], state)
+        for state in ("checking", "running", "stopped"):
+            self.keys[state] = self.order("fourth", reason="Passwords were stolen")
+            self.halt(self.keys[state], state)
 
     def order(
         self, owner: str, *, alone: bool = False, ask: bool = True, reason: str = "Under review"

@@ -115,9 +115,7 @@ STATES: tuple[State, ...] = (
     State(name="list-row-menu", path="/", then=click("tbody tr:nth-child(3) summary"), floats=True),
     State(name="list-chosen", path="/", then=tick(4), floats=True),
     State(name="list-many-chosen", path="/", who="third", then=tick(2), floats=True),
-    State(
-        name="list-many-menu", path="/", who="third", then=click(".pu-bar summary"), floats=True
-    ),
+    State(name="list-many-menu", path="/", who="third", then=click(".pu-bar summary"), floats=True),
     State(name="details-active", path="/id/{active}"),
     State(name="details-blocked", path="/id/{blocked}"),
     State(name="details-pending", path="/id/{pending}"),

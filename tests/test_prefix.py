@@ -1,4 +1,4 @@
-"""The example below a path, behind a proxy, and under a name: every address leads where it should."""
+"""The example below a path, behind a proxy, under a name: every address leads where it should."""
 
 import re
 from collections.abc import Callable, Iterator

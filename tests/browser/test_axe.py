@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.gallery import LOOKS, Visitors
+from tests.gallery import LOOKS, Look, Visitors
 from tests.showroom import opened
 from tests.states import STATES, State
 
@@ -26,7 +26,7 @@ def visitors(browser: Browser) -> Iterator[Visitors]:
 
 
 @pytest.mark.parametrize(("state", "look"), TURNS, ids=[f"{s.name}-{look}" for s, look in TURNS])
-def test_axe_finds_nothing_wrong(visitors: Visitors, state: State, look: object) -> None:
+def test_axe_finds_nothing_wrong(visitors: Visitors, state: State, look: Look) -> None:
     with visitors.at(state) as page:
         look.put_on(page)
         assert violations(page) == []
