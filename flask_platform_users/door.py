@@ -29,6 +29,7 @@ from .listing import list_schema, statuses_listed
 from .orders import Order
 from .pages import icon_of, sentence, url_of
 from .pipeline import Pipeline
+from .preferences import Preferences
 from .results import UserDetails, UserRow
 from .settings import Settings
 from .transaction import is_read_only
@@ -211,6 +212,11 @@ class Door:
             self.extension.impact,
             zone_of(self.extension.policy.timezone_of(actor)),
         )
+
+    def preferences(self) -> Preferences:
+        """Return what that person prefers on that platform."""
+        actor = current_user._get_current_object()
+        return Preferences(self.directory(), self.extension.policy.id_of(actor))
 
     def bulk(self) -> Bulk:
         """Return what that person does to many users of that platform."""

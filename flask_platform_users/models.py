@@ -69,6 +69,7 @@ class Tables:
         undo: what it takes to take back an entry of the history.
         job: one action to many users.
         job_item: those users, and what became of each.
+        preference: what each person has chosen of the page for themselves.
     """
 
     state: sa.Table
@@ -82,6 +83,7 @@ class Tables:
     undo: sa.Table
     job: sa.Table
     job_item: sa.Table
+    preference: sa.Table
 
 
 def build_tables(name: str, users: Users) -> Tables:
@@ -281,5 +283,12 @@ def build_tables(name: str, users: Users) -> Tables:
             sa.Index(f"ix_{name}_job_item_user", "platform_key", "job_id", "user_key"),
             sa.Index(f"ix_{name}_job_item_left", "platform_key", "job_id", "outcome", "n"),
             comment="The users of a job, fixed before anything was done, and what became of each.",
+        ),
+        preference=table(
+            "preference",
+            sa.Column("actor", sa.String(255), primary_key=True),
+            sa.Column("name", sa.String(64), primary_key=True),
+            sa.Column("value", sa.Text, nullable=False),
+            comment="What each person has chosen of the page for themselves.",
         ),
     )
