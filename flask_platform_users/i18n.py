@@ -229,9 +229,8 @@ class Language:
 
     def text_of_number(self, singular: str, plural: str, num: int) -> str:
         """Return the form of a text that goes with a number."""
-        if self.catalogue is None:
-            return singular if num == 1 else plural
-        return self.catalogue.ngettext(singular, plural, num)
+        found = "" if self.catalogue is None else self.catalogue.ngettext(singular, plural, num)
+        return found or (singular if num == 1 else plural)  # empty as long as it is untranslated
 
     def again(self, text: str) -> str:
         """Return a text that was kept in English in this language."""
