@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as Mapped
 from datetime import UTC, datetime, timedelta
+from types import EllipsisType
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ from .checks import (
     argument_faults,
     deletion_faults,
     entry_faults,
+    panel_faults,
     sign_in_faults,
 )
 from .cli import commands
@@ -44,6 +46,7 @@ from .jobs import Jobs
 from .mapping import Count, Users
 from .models import build_tables
 from .overlay_views import OverlayViews, forbid_while_impersonating
+from .panels import Panel
 from .pipeline import Pipeline
 from .policy import Policy
 from .results import UserDetails
@@ -74,6 +77,8 @@ class PlatformUsers:
             ``ManualBilling``, such as ``ModelBilling``, can also be changed by hand.
         actions: what can be done to a user; by default ``DEFAULT_ACTIONS``. Add the host's own:
             ``actions=[*DEFAULT_ACTIONS, ExtendTrial()]``.
+        panels: the sections of the details page; ``...`` stands for the default ones that are not
+            named beside it: ``panels=[..., Panel("tickets", template="_tickets.html")]``.
         impact: ``impact(user, action)`` tells the host's own lines of what an action means.
         grace: how long a deleted user can be restored, before ``flask platform-users purge``
             deletes them for good; 0 deletes them at once.
@@ -99,6 +104,7 @@ class PlatformUsers:
         usage: Sequence[Count] = (),
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
+        panels: Sequence[Panel | EllipsisType] = (...,),
         impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
         grace: timedelta = timedelta(days=30),
         delete: Callable[[Any], None] | None = None,
@@ -116,15 +122,17 @@ class PlatformUsers:
         self.usage = tuple(usage)
         self.billing = billing
         self.actions = tuple(actions)
+        self.panels = tuple(panels)
         self.shut_out = shut_out
         self.on_sessions_revoked = on_sessions_revoked
         self.impersonating = impersonation
         self.runner: Runner = ThreadRunner() if runner is None else runner
         if isinstance(impersonation, Impersonation):
-            self.actions += (
+            self.actions = (
                 Impersonate(impersonation, self._impersonations, self._enter),
                 AllowChanges(self._impersonations),
                 EndImpersonation(),
+                *self.actions,
             )
         self.impact = impact
         self.grace = grace
@@ -159,6 +167,7 @@ class PlatformUsers:
                 self.actions,
                 self.name,
             ),
+            *panel_faults(self.panels),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
                 self.users, self.shut_out, self.on_sessions_revoked, self.impersonating

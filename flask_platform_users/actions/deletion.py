@@ -99,6 +99,7 @@ class Restore(Action):
     name: ClassVar[str] = "restore"
     label: ClassVar[str] = "Restore"
     icon: ClassVar[str] = "restore"
+    primary: ClassVar[bool] = True
     among: ClassVar[Population] = "deleted"
     form: ClassVar[type[Form]] = ReasonForm
     for_many: ClassVar[bool] = True

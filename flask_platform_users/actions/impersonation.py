@@ -66,6 +66,7 @@ class Impersonate(Action):
     name: ClassVar[str] = "impersonate"
     label: ClassVar[str] = "Log in as"
     icon: ClassVar[str] = "impersonate"
+    primary: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
     form: ClassVar[type[Form]] = ImpersonateForm
     done: ClassVar[str] = "began to see the product as {user}"
@@ -186,6 +187,7 @@ class AllowChanges(Action):
 
     name: ClassVar[str] = "allow_changes"
     label: ClassVar[str] = "Allow changes"
+    icon: ClassVar[str] = "impersonate"
     by_system: ClassVar[bool] = True
     form: ClassVar[type[Form]] = WhyForm
     done: ClassVar[str] = "allowed changes for a few minutes while seeing the product as {user}"
@@ -214,5 +216,6 @@ class EndImpersonation(Action):
 
     name: ClassVar[str] = "end_impersonation"
     label: ClassVar[str] = "End of logging in as"
+    icon: ClassVar[str] = "impersonate"
     by_system: ClassVar[bool] = True
     done: ClassVar[str] = "stopped seeing the product as {user}"

@@ -10,5 +10,6 @@ class Many(Action):
 
     name: ClassVar[str] = "many"
     label: ClassVar[str] = "Many users at once"
+    icon: ClassVar[str] = "total"
     by_system: ClassVar[bool] = True
     done: ClassVar[str] = "did the same to many users"

@@ -167,6 +167,7 @@ class Unblock(Action):
     name: ClassVar[str] = "unblock"
     label: ClassVar[str] = "Unblock"
     icon: ClassVar[str] = "active"
+    primary: ClassVar[bool] = True
     form: ClassVar[type[Form]] = ReasonForm
     for_many: ClassVar[bool] = True
     same_form: ClassVar[bool] = True
