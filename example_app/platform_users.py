@@ -13,6 +13,7 @@ from flask_platform_users import (
     with_defaults,
 )
 
+from .activity import inbox
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
 from .plans import billing
@@ -93,6 +94,7 @@ platform_users = PlatformUsers(
         SendOnboardingEmail(),
         ExtendTrial(),
     ),
+    panels=[..., inbox],
     policy=ProductPolicy(),
     api=True,
     impersonation=Impersonation(
