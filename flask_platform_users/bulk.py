@@ -287,8 +287,7 @@ class Bulk:
             RefusedError: it was cancelled at the same moment.
         """
         if job.state == "ready":
-            self.jobs.queue(job)
-            self.session.commit()
+            self._alone(lambda: self.jobs.queue(job))
         confirmed = self.jobs.get(job.id)
         if confirmed is None:
             raise RefusedError("This was cancelled. Nothing was done.")
@@ -317,10 +316,23 @@ class Bulk:
 
         One that somebody confirms at the same moment is stopped.
         """
-        if job.state not in OPEN or not self.jobs.discard(job):
-            self.jobs.cancel(job)
-        self.session.commit()
+
+        def stop() -> None:
+            if job.state not in OPEN or not self.jobs.discard(job):
+                self.jobs.cancel(job)
+
+        self._alone(stop)
         return self.jobs.get(job.id)
+
+    def _alone(self, change: Callable[[], object]) -> None:
+        """Change a job in a transaction that has not read it: somebody else may be at it."""
+
+        def attempt() -> None:
+            self.session.rollback()
+            change()
+            self.session.commit()
+
+        retried(self.session, attempt)
 
     # Taking back
 

@@ -1,6 +1,7 @@
 """Many at once, jobs and undo from a terminal: tried first, asked for, and a code to trust."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import sqlalchemy as sa
 
 from flask_platform_users import Action, bulk, choosing, job_records, jobs
 from flask_platform_users.actions import Block
-from flask_platform_users.cli.jobs import time
+from flask_platform_users.errors import RefusedError
 
-from .conftest import DATABASES
+from .conftest import DATABASES, on_host
 from .hosts import Key
 from .office import Office, verify
 from .terminal import Said, login_id, run
@@ -299,7 +300,7 @@ def test_a_job_that_goes_on_elsewhere_is_waited_for(
     confirm(bridge, tried["id"])
     shown = bridge.run("jobs", "show", tried["id"]).out
     assert shown.splitlines()[-1] == "Waiting"
-    monkeypatch.setattr(time, "sleep", lambda _: extension.run_job(tried["id"]))
+    monkeypatch.setattr("time.sleep", lambda _: extension.run_job(tried["id"]))
     said = bridge.run("jobs", "show", tried["id"], "--wait")
     assert (said.code, said.out) == (0, f"Job {tried['id']}: 5 changed.\n")
     assert bridge.run("jobs", "show", tried["id"], "--wait", "--json").json["state"] == "done"
@@ -351,6 +352,79 @@ def test_jobs_are_listed_shown_and_stopped(bridge: Bridge) -> None:
     assert (ended.code, "It was cancelled. Nothing was done to 5 users." in ended.err) == (1, True)
     users = bridge.run("jobs", "users", listed[0]["id"], "--limit", "2")
     assert (len(users.out.splitlines()), "There are more" in users.err) == (3, True)
+
+
+# At the same moment
+
+
+def trial_of_yesterday(bridge: Bridge) -> str:
+    """Try to block the crew, and leave it for more than a day."""
+    job_id: str = bridge.tried()["id"]
+    table, engines = bridge.world.extension.mapping.tables.job, bridge.world.engines
+    with engines[-1].begin() as connection:
+        long_ago = datetime.now(UTC) - timedelta(hours=25)
+        connection.execute(sa.update(table).where(table.c.id == job_id).values(made_at=long_ago))
+    return job_id
+
+
+@on_host("a-enum")
+def test_what_nobody_went_on_with_for_a_day_is_forgotten(bridge: Bridge) -> None:
+    gone, kept = trial_of_yesterday(bridge), bridge.tried()["id"]
+    begun = trial_of_yesterday(bridge)
+    confirm(bridge, begun)
+    said = run(bridge.world, "tick")
+    assert "Forgot 1 choice that nobody went on with." in said.out
+    assert "Went on with 1 job." in said.out
+    assert bridge.run("jobs", "show", gone).code == 1
+    for job_id, state in ((kept, "ready"), (begun, "done")):
+        assert bridge.run("jobs", "show", job_id, "--json").json["state"] == state
+    assert bridge.now() == ["blocked"] * 5
+    assert "Forgot" not in run(bridge.world, "tick").out
+
+
+@pytest.mark.parametrize("who", ["its owner", "the clock"])
+@on_host("a-enum")
+def test_a_job_that_is_begun_while_it_is_forgotten_is_not_lost(bridge: Bridge, who: str) -> None:
+    job_id = trial_of_yesterday(bridge)
+    extension = bridge.world.extension
+    table = extension.mapping.tables.job
+
+    (engine,) = bridge.world.engines
+    begun: list[str] = []
+
+    def begin(_c: Any, _cursor: Any, text: str, *_: Any) -> None:
+        if text.startswith(f"DELETE FROM {table.name} ") and not begun:
+            begun.append(text)
+            with engine.begin() as connection:
+                connection.execute(sa.update(table).values(state="queued"))
+
+    sa.event.listen(engine, "before_cursor_execute", begin)
+    try:
+        asked = (
+            ("jobs", "cancel", job_id, "--as", bridge.login) if who == "its owner" else ("tick",)
+        )
+        assert run(bridge.world, *asked).code == 0
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", begin)
+    assert len(begun) == 1
+    assert bridge.run("jobs", "resume", job_id).code == (who == "its owner")
+    shown = bridge.run("jobs", "show", job_id, "--json").json
+    assert shown["total"] == 5
+    assert shown["state"] == ("cancelled" if who == "its owner" else "done")
+
+
+@on_host("a-enum")
+def test_who_confirms_what_was_cancelled_is_told_so(bridge: Bridge) -> None:
+    job_id = bridge.tried()["id"]
+    with bridge.world.app.app_context():
+        extension = bridge.world.extension
+        them = extension.jobs(bridge.platform)
+        job = them.get(job_id)
+        assert job is not None
+        assert bridge.run("jobs", "cancel", job_id).code == 0
+        works = bulk.Bulk(extension, bridge.platform, None, owner_id="", address="")  # type: ignore[arg-type]
+        with pytest.raises(RefusedError, match="This was cancelled"):
+            works.confirm(job)
 
 
 # Who may, and what cannot be meant
