@@ -22,7 +22,9 @@ from .errors import (
     ReusedError,
     TooLargeError,
 )
+from .formatting import number
 from .history import Event
+from .i18n import _, english, joined, lazy
 from .job_records import OPEN, TOGETHER, WORKING, Item, Job
 from .jobs import Jobs, Progress, request_id_of, untold
 from .orders import Order, Result
@@ -48,9 +50,9 @@ PROMPTS = 50
 PAGES_SEARCHED = 20
 """Through so many pages of a job's users somebody is sought whom the action makes sense for."""
 
-NOBODY = "Nobody is chosen."
+NOBODY = lazy("Nobody is chosen.")
 
-_TOO_LATE = "This cannot be taken back any more."
+_TOO_LATE = lazy("This cannot be taken back any more.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,8 @@ class Bulk:
         """Choose users by their keys; those of nobody are left out. The caller commits."""
         for start in range(0, len(keys), PICKED):
             self.jobs.pick(self._again(job), keys[start : start + PICKED])
-        self.jobs.describe(job, "Named by their keys")
+        with english():
+            self.jobs.describe(job, _("Named by their keys"))
 
     def unknown(self, job: Job, keys: Collection[str]) -> list[str]:
         """Return those of some keys that are not among a job's users, each once and in order."""
@@ -122,8 +125,10 @@ class Bulk:
     def choose_all(self, job: Job, query: ListQuery) -> None:
         """Choose everybody whom a filter lets through, and note which. The caller commits."""
         self.jobs.pick_all(job, query)
-        words = filter_words(query, self.extension.mapping.channels).values()
-        self.jobs.describe(job, f"All that matched {', '.join(words)}" if words else "All users")
+        with english():
+            words = filter_words(query, self.extension.mapping.channels).values()
+            chosen = _("All that matched %(filters)s", filters=", ".join(words))
+            self.jobs.describe(job, chosen if words else _("All users"))
 
     def form(self, job: Job, action: Action, data: Any = None) -> Any:
         """Return the form of an action as the first user that it can be asked for has it.
@@ -148,12 +153,13 @@ class Bulk:
             except (NotFoundError, HookError):
                 continue
             except RefusedError as error:
-                why = f" {error.sentence}"
+                why = error.sentence
                 continue
             if sent and not prompt.valid:
                 raise InvalidError(prompt.form)
             return prompt.form
-        raise RefusedError(f"This cannot be done to any of those who are chosen.{why}")
+        sentence = _("This cannot be done to any of those who are chosen.")
+        raise RefusedError(joined(" ", [sentence, why] if why else [sentence]))
 
     def _likely(self, job: Job, action: Action) -> Iterator[str]:
         """Yield the keys of those whom an action makes sense for as they are."""
@@ -185,9 +191,10 @@ class Bulk:
             if name in names or name.startswith(parts)
         ]
         if len(json.dumps(pairs)) > LARGEST_ORDER:
-            raise TooLargeError("Nothing was changed. Send less text.")
-        chosen = job.chosen.partition("\n")[0] or "Ticked one by one"
-        words = "\n".join([chosen, *form_words(form)])
+            raise TooLargeError(_("Nothing was changed. Send less text."))
+        with english():
+            chosen = job.chosen.partition("\n")[0] or _("Ticked one by one")
+            words = "\n".join([chosen, *form_words(form)])
         return self.jobs.aim(job, action, [*pairs, *beside.items()], words)
 
     def order(
@@ -221,8 +228,12 @@ class Bulk:
             job = self._again(made)
             if mode == "together" and job.total > TOGETHER:
                 raise RefusedError(
-                    f"No more than {TOGETHER} users are done all or nobody. These are {job.total:,}"
-                    "; they can be done each on its own."
+                    _(
+                        "No more than %(most)s users are done all or nobody. These are %(total)s; "
+                        "they can be done each on its own.",
+                        most=number(TOGETHER),
+                        total=number(job.total),
+                    )
                 )
             data = fill_in(self.form(job, action))
             form = self.form(job, action, data)
@@ -271,7 +282,7 @@ class Bulk:
         else:
             used = dict(job.data).get("asked") != request_id[32:]
         if used:
-            raise ReusedError("This request's id was sent before, with another request.")
+            raise ReusedError(_("This request's id was sent before, with another request."))
         return job
 
     # Doing
@@ -290,7 +301,7 @@ class Bulk:
             self._alone(lambda: self.jobs.queue(job))
         confirmed = self.jobs.get(job.id)
         if confirmed is None:
-            raise RefusedError("This was cancelled. Nothing was done.")
+            raise RefusedError(_("This was cancelled. Nothing was done."))
         return confirmed
 
     def go_on(self, job: Job) -> Job:
@@ -308,7 +319,7 @@ class Bulk:
         if job.state != "checking":
             return self.jobs.run(job, action, self.pipeline, progress=progress)
         if action is None:
-            raise RefusedError("The product does not offer this action any more.")
+            raise RefusedError(_("The product does not offer this action any more."))
         return self.jobs.check(job, action, self.pipeline(), progress)
 
     def cancel(self, job: Job) -> Job | None:
@@ -402,7 +413,7 @@ class Bulk:
         """
         pipeline = self.pipeline()
         if not pipeline.policy.allows(pipeline.actor, action.permission):
-            sentence = f"You may not do this: {action.label.lower()}."
+            sentence = _("You may not do this: %(action)s.", action=action.label.lower())
             self.record_refusal(action, sentence)
             raise ForbiddenError(sentence)
 
@@ -414,7 +425,7 @@ class Bulk:
         """
         if job.owner_id == self.owner_id:
             return
-        sentence = f"This is a job of {job.actor_name}."
+        sentence = _("This is a job of %(name)s.", name=job.actor_name)
         action = self.extension.action_of(self.jobs, job)
         if record and action is not None:
             self.record_refusal(action, sentence)

@@ -202,9 +202,8 @@ def carry_out(
             say_ordered(bulk, job, unknown)
         return
     if not yes:
-        bulk.session.rollback()  # nothing is held while somebody thinks
         try:
-            ask(job, action, expected["done"], err=json)
+            ask(desk, job, action, expected["done"], err=json)
         except (click.Abort, NotDone):
             bulk.cancel(job)
             raise
@@ -232,14 +231,16 @@ def say_trial(
         say(f"  {desk.words(impact_line(impact))}", err=err)
 
 
-def ask(job: Job, action: Action, users: int, *, err: bool) -> None:
-    """Ask whether it is to be done; what cannot be meant by mistake has to be typed."""
-    if action.form is not None and issubclass(action.form, DeleteForm):
-        expected = job.form["confirm"]
-        if one_line(click.prompt(plain(f"Type {expected} to confirm"), err=err)) != expected:
-            raise NotDone(f"This is not “{expected}”. Nothing was done.")
+def ask(desk: Desk, job: Job, action: Action, users: int, *, err: bool) -> None:
+    """Ask whether it is to be done; a deletion has to be typed."""
+    if action.form is None or not issubclass(action.form, DeleteForm):
+        desk.bulk.session.rollback()  # nothing is held while somebody thinks
+        click.confirm(f"{action.label}: {users_said(users)}?", abort=True, err=err)
         return
-    click.confirm(f"{action.label}: {users_said(users)}?", abort=True, err=err)
+    form = desk.bulk.form(job, action)
+    desk.bulk.session.rollback()
+    if one_line(click.prompt(plain(str(form.confirm.label.text)), err=err)) != form.expected:
+        raise NotDone(f"This is not “{form.expected}”. Nothing was done.")
 
 
 def tell_end(desk: Desk, job: Job, *, json: bool, unknown: Sequence[str] = ()) -> None:
