@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from .action_views import ActionViews
 from .actions import Action, GrantAction
 from .audit import Keys
+from .columns import there
 from .directory import Directory
 from .door import NO_USER, ROOT, Door, asked, harden, secret_keys
 from .errors import CursorError, NotFoundError, RefusedError
@@ -137,7 +138,7 @@ class PageViews:
         return self.door.render(
             "list.html",
             view=ListPage(
-                shows=fields_shown(mapping.users),
+                columns=there(mapping, deleted=found.query.population == "deleted"),
                 channels=mapping.channels,
                 statuses=statuses,
                 summary=found.summary,
