@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from flask_platform_users.formatting import Reading
 
 from .conftest import mostly_on_sqlite, on_host
 from .office import Office
+from .product import USERS, opened
 from .world import SeenRow, World
 
 
@@ -182,3 +184,18 @@ def test_a_host_replaces_one_cell(office: Office, monkeypatch: pytest.MonkeyPatc
     html = office.client.get(world.url()).text
     assert "pu-status-active" not in html
     assert "<bdi>active</bdi>" in html
+
+
+def test_an_own_column_is_in_the_api_and_in_its_description(tmp_path: Path) -> None:
+    with opened("sqlite", tmp_path) as product:
+
+        def read(path: str, **query: str) -> Any:
+            return product.owner.get(f"{USERS}/api/{path}", query_string=query).get_json()
+
+        users = read("users", sort="company", direction="asc")["users"]
+        companies = [user["columns"]["company"] for user in users]
+        assert companies == sorted(companies)
+        assert read(f"users/{users[0]['key']}")["columns"] == users[0]["columns"]
+        assert users[0] in read("users", q=companies[0])["users"]
+        described = read("openapi.json")["components"]["schemas"]["Columns"]["properties"]
+        assert described["company"].items() >= {"type": ["string", "null"]}.items()
