@@ -1,14 +1,14 @@
 """What each template receives: one object, with everything that it shows and links to."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from flask import url_for
 from flask_wtf.csrf import generate_csrf
 
-from .actions import Action, GrantAction
+from .actions import Action, GrantAction, Impact
 from .audit import OUTCOMES
 from .billing import Subscription
 from .binding import Sort
@@ -18,7 +18,7 @@ from .export import HISTORY, USERS
 from .formatting import FILTER_LABELS, STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
-from .i18n import _, lazy
+from .i18n import _, again, lazy
 from .impersonation import Receipt, Visit
 from .job_records import OPEN, WORKING, Job
 from .mapping import Count
@@ -397,6 +397,11 @@ class JobPage:
     def label(self) -> str:
         """What was ordered."""
         return self.action.label if self.action else self.job.action
+
+    @property
+    def impact(self) -> list[Impact]:
+        """What it means, summed over all who change."""
+        return [replace(line, what=again(line.what)) for line in self.job.impact]
 
     @property
     def undo(self) -> int | None:
