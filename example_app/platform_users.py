@@ -4,6 +4,7 @@ from typing import Any
 
 from flask_platform_users import (
     Block,
+    Column,
     Count,
     Impersonation,
     PlatformUsers,
@@ -88,6 +89,7 @@ platform_users = PlatformUsers(
         Count("templates", Template.owner_id, label="Templates"),
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
+    columns=[..., Column("company", User.company, label="Company", sort=True, search=True)],
     billing=billing,
     actions=with_defaults(
         Block(reasons=["Subscription overdue", "Under review", "Spam"]),

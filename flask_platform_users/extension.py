@@ -34,6 +34,8 @@ from .checks import (
     sign_in_faults,
 )
 from .cli import commands
+from .column_checks import cell_faults
+from .columns import Column, laid_out
 from .directory import Directory
 from .errors import ConfigurationError
 from .gate import Gate, SignIn
@@ -72,6 +74,8 @@ class PlatformUsers:
         users: the user model and its columns.
         channels: the kinds of channel to count, in the order in which the page shows them.
         usage: what else a user has a number of; shown on the details page.
+        columns: the columns of the list, in order; ``...`` stands for the default ones. Add the
+            host's own: ``columns=[..., Column("company", User.company)]``.
         policy: who may open the page, and for which platform.
         billing: tells a user's subscription; None where there is none to show. A
             ``ManualBilling``, such as ``ModelBilling``, can also be changed by hand.
@@ -102,6 +106,7 @@ class PlatformUsers:
         policy: Policy,
         channels: Sequence[Count] = (),
         usage: Sequence[Count] = (),
+        columns: Sequence[Column | EllipsisType] = (...,),
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
         panels: Sequence[Panel | EllipsisType] = (...,),
@@ -120,6 +125,7 @@ class PlatformUsers:
         self.policy = policy
         self.channels = tuple(channels)
         self.usage = tuple(usage)
+        self.columns = tuple(columns)
         self.billing = billing
         self.actions = tuple(actions)
         self.panels = tuple(panels)
@@ -162,6 +168,7 @@ class PlatformUsers:
                 self.users,
                 self.channels,
                 self.usage,
+                self.columns,
                 self.billing,
                 self.policy,
                 self.actions,
@@ -174,6 +181,7 @@ class PlatformUsers:
             ),
             *app_faults(app, self.name, self.impersonating is not None),
             *api_faults(self.api),
+            *cell_faults(app, self.columns),
         ]
         if not url_prefix.startswith("/"):
             faults.append(
@@ -194,6 +202,7 @@ class PlatformUsers:
                 billing=self.billing,
                 shut_out=self.shut_out,
                 on_sessions_revoked=self.on_sessions_revoked,
+                columns=laid_out(self.columns),
             )
             attach_triggers(self._mapping.tables)
         app.cli.add_command(commands)

@@ -1,22 +1,23 @@
 """What each template receives: one object, with everything that it shows and links to."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from flask import url_for
 from flask_wtf.csrf import generate_csrf
 
-from .actions import Action, GrantAction
+from .actions import Action, GrantAction, Impact
 from .audit import OUTCOMES
 from .binding import Sort
+from .columns import Column
 from .directory import MATCHES, ListQuery
 from .export import HISTORY, USERS
 from .formatting import FILTER_LABELS, STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
-from .i18n import _, lazy
+from .i18n import _, again, lazy
 from .impersonation import Receipt, Visit
 from .job_records import OPEN, WORKING, Job
 from .mapping import Count
@@ -54,7 +55,7 @@ class Card:
 class Header:
     """A column of the table; following ``url`` orders the list by it."""
 
-    label: str
+    column: Column
     url: str | None = None
     direction: str | None = None
 
@@ -105,6 +106,7 @@ class ListPage:
     """The list of users.
 
     Attributes:
+        columns: the columns that are shown, in order.
         choosing: None where this person may do nothing to many users.
         actions: what can be done to each user, by their key.
         by_hand: whether plans and add-ons can be given by hand.
@@ -114,7 +116,7 @@ class ListPage:
         csrf: the token of the export's form; None where this person may not export.
     """
 
-    shows: frozenset[str]
+    columns: Sequence[Column]
     channels: Sequence[Count]
     statuses: Sequence[str]
     summary: Summary
@@ -239,16 +241,16 @@ class ListPage:
         """Whether it lists those who were deleted."""
         return self.query.population == "deleted"
 
-    def header(self, name: str, label: str) -> Header:
-        """Return the head of a column that may be sorted by."""
-        sort = self.sorts.get(name)
+    def header(self, column: Column) -> Header:
+        """Return the head of a column, which may be sorted by."""
+        sort = self.sorts.get(column.name)
         if sort is None:
-            return Header(label=label)
-        current = self.sort.name == name
+            return Header(column=column)
+        current = self.sort.name == sort.name
         descending = not self.query.descending if current else sort.descending
         return Header(
-            label=label,
-            url=self.link(sort=name, direction="desc" if descending else "asc"),
+            column=column,
+            url=self.link(sort=sort.name, direction="desc" if descending else "asc"),
             direction=("descending" if self.query.descending else "ascending") if current else None,
         )
 
@@ -392,6 +394,11 @@ class JobPage:
     def label(self) -> str:
         """What was ordered."""
         return self.action.label if self.action else self.job.action
+
+    @property
+    def impact(self) -> list[Impact]:
+        """What it means, summed over all who change."""
+        return [replace(line, what=again(line.what)) for line in self.job.impact]
 
     @property
     def undo(self) -> int | None:

@@ -1,6 +1,7 @@
 """What a request may ask, as marshmallow schemas."""
 
 import unicodedata
+from collections.abc import Iterable
 from collections.abc import Mapping as Mapped
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
 
 from .audit import OUTCOMES
+from .i18n import gettext, lazy
 
 PER_PAGE = (25, 50, 100)
 SEARCH_LENGTH = 100
@@ -17,15 +19,29 @@ WITHIN = (7, 30, 90)
 
 DIRECTIONS = ("asc", "desc")
 
+_NO_DATE: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid": lazy("Not a valid date.")}
+
 
 def _tidy(data: Mapped[str, str]) -> dict[str, str]:
     trimmed = {name: unicodedata.normalize("NFC", value).strip() for name, value in data.items()}
     return {name: value for name, value in trimmed.items() if value}
 
 
+def _one_of(choices: Iterable[str]) -> validate.OneOf:
+    return validate.OneOf(list(choices), error=lazy("Must be one of: {choices}."))
+
+
+def _at_most(longest: int) -> validate.Length:
+    return validate.Length(max=longest, error=lazy("Longer than maximum length {max}."))
+
+
+def _like(pattern: str) -> validate.Regexp:
+    return validate.Regexp(pattern, error=lazy("String does not match expected pattern."))
+
+
 def _plain(value: str) -> None:
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
-        raise ValidationError("has characters that cannot be searched for.")
+        raise ValidationError(gettext("has characters that cannot be searched for."))
 
 
 class HistorySchema(Schema):
@@ -40,14 +56,14 @@ class HistorySchema(Schema):
 
         unknown = EXCLUDE
 
-    user = fields.String(validate=[validate.Length(max=255), _plain])
-    actor = fields.String(validate=[validate.Length(max=255), _plain])
-    action = fields.String(validate=[validate.Length(max=64), _plain])
-    outcome = fields.String(validate=validate.OneOf(OUTCOMES))
-    since = fields.Date(format="%Y-%m-%d")
-    until = fields.Date(format="%Y-%m-%d")
-    before = fields.String(validate=validate.Regexp("^[0-9]{1,18}$"))
-    after = fields.String(validate=validate.Regexp("^[0-9]{1,18}$"))
+    user = fields.String(validate=[_at_most(255), _plain])
+    actor = fields.String(validate=[_at_most(255), _plain])
+    action = fields.String(validate=[_at_most(64), _plain])
+    outcome = fields.String(validate=_one_of(OUTCOMES))
+    since = fields.Date(format="%Y-%m-%d", error_messages=_NO_DATE)
+    until = fields.Date(format="%Y-%m-%d", error_messages=_NO_DATE)
+    before = fields.String(validate=_like("^[0-9]{1,18}$"))
+    after = fields.String(validate=_like("^[0-9]{1,18}$"))
 
     def __init__(self, *, zone: tzinfo) -> None:
         super().__init__()
@@ -67,7 +83,7 @@ class HistorySchema(Schema):
                     begins = datetime.combine(data[name] + timedelta(days=later), time.min)
                     data[name] = begins.replace(tzinfo=self.zone).astimezone(UTC)
                 except OverflowError:
-                    raise ValidationError("is too far away.", name) from None
+                    raise ValidationError(gettext("is too far away."), name) from None
         for name in ("before", "after"):
             if name in data:
                 data[name] = int(data[name])
@@ -82,10 +98,10 @@ class GrantedSchema(Schema):
 
         unknown = EXCLUDE
 
-    kind = fields.String(validate=validate.OneOf(("plan", "add_on")))
-    within = fields.String(validate=validate.OneOf([str(days) for days in WITHIN]))
-    after = fields.String(validate=validate.Regexp("^[0-9a-f]{32}$"))
-    before = fields.String(validate=validate.Regexp("^[0-9a-f]{32}$"))
+    kind = fields.String(validate=_one_of(("plan", "add_on")))
+    within = fields.String(validate=_one_of(str(days) for days in WITHIN))
+    after = fields.String(validate=_like("^[0-9a-f]{32}$"))
+    before = fields.String(validate=_like("^[0-9a-f]{32}$"))
 
     @pre_load
     def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
@@ -113,15 +129,15 @@ class FilterSchema(Schema):
 
         unknown = EXCLUDE
 
-    q = fields.String(load_default="", validate=[validate.Length(max=SEARCH_LENGTH), _plain])
+    q = fields.String(load_default="", validate=[_at_most(SEARCH_LENGTH), _plain])
     status = fields.String(load_default=None)
-    role = fields.String(load_default=None, validate=[validate.Length(max=100), _plain])
+    role = fields.String(load_default=None, validate=[_at_most(100), _plain])
     channel = fields.String(load_default=None)
 
     def __init__(self, *, statuses: Any, channels: Any, **choices: Any) -> None:
         super().__init__()
         for name, known in ({"status": statuses, "channel": channels} | choices).items():
-            self.fields[name].validators = [validate.OneOf(list(known))]
+            self.fields[name].validators = [_one_of(known)]
 
     @pre_load
     def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
@@ -139,11 +155,11 @@ class ListSchema(FilterSchema):
     """
 
     sort = fields.String(load_default=None)
-    direction = fields.String(load_default=None, validate=validate.OneOf(DIRECTIONS))
+    direction = fields.String(load_default=None, validate=_one_of(DIRECTIONS))
     per_page = fields.String(
-        load_default=str(PER_PAGE[0]), validate=validate.OneOf([str(size) for size in PER_PAGE])
+        load_default=str(PER_PAGE[0]), validate=_one_of(str(size) for size in PER_PAGE)
     )
-    cursor = fields.String(load_default=None, validate=validate.Length(max=2000))
+    cursor = fields.String(load_default=None, validate=_at_most(2000))
 
     def __init__(self, *, statuses: Any, channels: Any, sorts: Any) -> None:
         super().__init__(statuses=statuses, channels=channels, sort=sorts)
