@@ -13,6 +13,7 @@ from flask_platform_users import (
     with_defaults,
 )
 
+from .filters import filters
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
 from .plans import billing
@@ -87,6 +88,7 @@ platform_users = PlatformUsers(
         Count("templates", Template.owner_id, label="Templates"),
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
+    filters=filters,
     billing=billing,
     actions=with_defaults(
         Block(reasons=["Subscription overdue", "Under review", "Spam"]),

@@ -12,6 +12,7 @@ from .billing import AddOn, Billing, ManualBilling, Money, Offer, Subscription
 from .directory import Directory
 from .errors import ConfigurationError
 from .extension import PlatformUsers
+from .filters import Filter
 from .gate import SignIn
 from .impersonation import Impersonation, Receipt
 from .mapping import Count, Many, Status, Users
@@ -29,6 +30,7 @@ __all__ = [
     "ConfigurationError",
     "Count",
     "Directory",
+    "Filter",
     "Held",
     "Impact",
     "Impersonation",

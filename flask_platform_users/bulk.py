@@ -26,7 +26,7 @@ from .history import Event
 from .job_records import OPEN, TOGETHER, WORKING, Item, Job
 from .jobs import Jobs, Progress, request_id_of, untold
 from .orders import Order, Result
-from .pages import filter_words, form_words
+from .pages import form_words
 from .pipeline import Pipeline
 from .transaction import retried
 
@@ -112,8 +112,7 @@ class Bulk:
     def choose_all(self, job: Job, query: ListQuery) -> None:
         """Choose everybody whom a filter lets through, and note which. The caller commits."""
         self.jobs.pick_all(job, query)
-        words = filter_words(query, self.extension.mapping.channels).values()
-        self.jobs.describe(job, f"All that matched {', '.join(words)}" if words else "All users")
+        self.jobs.describe(job, f"All that matched {query.told}" if query.narrows else "All users")
 
     def form(self, job: Job, action: Action, data: Any = None) -> Any:
         """Return the form of an action as the first user that it can be asked for has it.

@@ -34,6 +34,8 @@ from .checks import (
 from .cli import commands
 from .directory import Directory
 from .errors import ConfigurationError
+from .filter_checks import filter_faults
+from .filters import Filter
 from .gate import Gate, SignIn
 from .history import History
 from .i18n import gettext, ngettext
@@ -69,6 +71,7 @@ class PlatformUsers:
         users: the user model and its columns.
         channels: the kinds of channel to count, in the order in which the page shows them.
         usage: what else a user has a number of; shown on the details page.
+        filters: what else the list may be narrowed by, after what we bring along.
         policy: who may open the page, and for which platform.
         billing: tells a user's subscription; None where there is none to show. A
             ``ManualBilling``, such as ``ModelBilling``, can also be changed by hand.
@@ -97,6 +100,7 @@ class PlatformUsers:
         policy: Policy,
         channels: Sequence[Count] = (),
         usage: Sequence[Count] = (),
+        filters: Sequence[Filter] = (),
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
         impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
@@ -114,6 +118,7 @@ class PlatformUsers:
         self.policy = policy
         self.channels = tuple(channels)
         self.usage = tuple(usage)
+        self.filters = tuple(filters)
         self.billing = billing
         self.actions = tuple(actions)
         self.shut_out = shut_out
@@ -159,6 +164,7 @@ class PlatformUsers:
                 self.actions,
                 self.name,
             ),
+            *filter_faults(self.filters, self.users),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
                 self.users, self.shut_out, self.on_sessions_revoked, self.impersonating
@@ -185,6 +191,7 @@ class PlatformUsers:
                 billing=self.billing,
                 shut_out=self.shut_out,
                 on_sessions_revoked=self.on_sessions_revoked,
+                own_filters=self.filters,
             )
             attach_triggers(self._mapping.tables)
         app.cli.add_command(commands)

@@ -13,7 +13,6 @@ from .door import Door
 from .errors import InvalidError
 from .history import csv_line
 from .job_records import OPEN, TOGETHER, Job
-from .listing import filter_of
 from .pages import JobPage, JobsPage, ManyPage
 from .schemas import PER_PAGE
 from .sessions import Sessions
@@ -72,7 +71,7 @@ class ManyViews:
             jobs.clear(job)
             jobs.describe(job, "")
         elif go == "all":
-            bulk.choose_all(job, filter_of(self.door.list_arguments()))
+            bulk.choose_all(job, self.door.list_arguments()["query"])
         else:
             changed = jobs.pick(job, ticked, among=request.form.getlist("listed"))
             if changed and job.chosen and not job.chosen.endswith(BY_HAND):

@@ -12,9 +12,16 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import QueryableAttribute
 
 from .billing import AddOn, Money, Offer, Subscription
-from .binding import known_words, word
 from .errors import RefusedError
-from .inspection import clause, mapper_of, parse_key, pointed_at, python_type
+from .inspection import (
+    clause,
+    known_words,
+    mapper_of,
+    parse_key,
+    pointed_at,
+    python_type,
+    word,
+)
 from .mapping import Expression, Predicate
 from .models import as_kept, as_utc
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 import click
-from marshmallow import ValidationError
+from marshmallow import RAISE, ValidationError
 
 from ..directory import Directory
 from ..errors import HookError
@@ -37,7 +37,7 @@ limit_option = click.option(
 
 
 @click.command("list")
-@click.option("--search", "q", metavar="TEXT", help="Part of a username or email address.")
+@click.option("--search", "q", metavar="TEXT", help="As in the search box.")
 @click.option("--status", help="active, inactive (and blocked), blocked, pending, or deleted.")
 @click.option("--role")
 @click.option("--channel", metavar="KIND", help="Who has at least one of this kind.")
@@ -49,7 +49,7 @@ limit_option = click.option(
 def list_users(desk: Desk, limit: int, json: bool, **asked: str | None) -> None:
     """List the users of the platform, with the filters of the page."""
     mapping, directory = desk.extension.mapping, desk.directory
-    wanted = _loaded(list_schema(mapping, deleted=desk.sees_deleted), asked)
+    wanted = _loaded(list_schema(mapping, deleted=desk.sees_deleted, zone=desk.zone), asked)
     sort, descending = order_of(wanted, directory.sorts(directory.summary().total))
     query = query_of(wanted, descending=descending)
     found = _limited(all_users(directory, query, sort, batch=min(limit or BATCH, BATCH)), limit)
@@ -154,7 +154,8 @@ def _limited(found: Iterator[Any], limit: int) -> Iterator[Any]:
 def _loaded(schema: Any, asked: dict[str, str | None]) -> dict[str, Any]:
     """Return options as the page's schema reads them from an address."""
     try:
-        found: dict[str, Any] = schema.load({k: v for k, v in asked.items() if v is not None})
+        given = {name: value for name, value in asked.items() if value is not None}
+        found: dict[str, Any] = schema.load(given, unknown=RAISE)
     except ValidationError as error:
         faults = error.messages_dict.items()
         names = {"q": "search", "actor": "by"}
