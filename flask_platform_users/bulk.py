@@ -22,7 +22,9 @@ from .errors import (
     ReusedError,
     TooLargeError,
 )
+from .formatting import number
 from .history import Event
+from .i18n import _, english, joined, lazy
 from .job_records import OPEN, TOGETHER, WORKING, Item, Job
 from .jobs import Jobs, Progress, request_id_of, untold
 from .orders import Order, Result
@@ -45,9 +47,9 @@ PROMPTS = 50
 PAGES_SEARCHED = 20
 """Through so many pages of a job's users somebody is sought whom the action makes sense for."""
 
-NOBODY = "Nobody is chosen."
+NOBODY = lazy("Nobody is chosen.")
 
-_TOO_LATE = "This cannot be taken back any more."
+_TOO_LATE = lazy("This cannot be taken back any more.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +109,15 @@ class Bulk:
     def choose(self, job: Job, keys: Collection[str]) -> None:
         """Choose users by their keys; those of nobody are left out. The caller commits."""
         self.jobs.pick(job, keys)
-        self.jobs.describe(job, "Named by their keys")
+        with english():
+            self.jobs.describe(job, _("Named by their keys"))
 
     def choose_all(self, job: Job, query: ListQuery) -> None:
         """Choose everybody whom a filter lets through, and note which. The caller commits."""
         self.jobs.pick_all(job, query)
-        self.jobs.describe(job, f"All that matched {query.told}" if query.narrows else "All users")
+        with english():
+            chosen = _("All that matched %(filters)s", filters=query.told)
+            self.jobs.describe(job, chosen if query.narrows else _("All users"))
 
     def form(self, job: Job, action: Action, data: Any = None) -> Any:
         """Return the form of an action as the first user that it can be asked for has it.
@@ -137,12 +142,13 @@ class Bulk:
             except (NotFoundError, HookError):
                 continue
             except RefusedError as error:
-                why = f" {error.sentence}"
+                why = error.sentence
                 continue
             if sent and not prompt.valid:
                 raise InvalidError(prompt.form)
             return prompt.form
-        raise RefusedError(f"This cannot be done to any of those who are chosen.{why}")
+        sentence = _("This cannot be done to any of those who are chosen.")
+        raise RefusedError(joined(" ", [sentence, why] if why else [sentence]))
 
     def _likely(self, job: Job, action: Action) -> Iterator[str]:
         """Yield the keys of those whom an action makes sense for as they are."""
@@ -174,9 +180,10 @@ class Bulk:
             if name in names or name.startswith(parts)
         ]
         if len(json.dumps(pairs)) > LARGEST_ORDER:
-            raise TooLargeError("Nothing was changed. Send less text.")
-        chosen = job.chosen.partition("\n")[0] or "Ticked one by one"
-        words = "\n".join([chosen, *form_words(form)])
+            raise TooLargeError(_("Nothing was changed. Send less text."))
+        with english():
+            chosen = job.chosen.partition("\n")[0] or _("Ticked one by one")
+            words = "\n".join([chosen, *form_words(form)])
         return self.jobs.aim(job, action, [*pairs, *beside.items()], words)
 
     def order(
@@ -210,8 +217,12 @@ class Bulk:
             job = self._again(made)
             if mode == "together" and job.total > TOGETHER:
                 raise RefusedError(
-                    f"No more than {TOGETHER} users are done all or nobody. These are {job.total:,}"
-                    "; they can be done each on its own."
+                    _(
+                        "No more than %(most)s users are done all or nobody. These are %(total)s; "
+                        "they can be done each on its own.",
+                        most=number(TOGETHER),
+                        total=number(job.total),
+                    )
                 )
             data = fill_in(self.form(job, action))
             form = self.form(job, action, data)
@@ -253,7 +264,7 @@ class Bulk:
         else:
             used = dict(job.data).get("asked") != request_id[32:]
         if used:
-            raise ReusedError("This request's id was sent before, with another request.")
+            raise ReusedError(_("This request's id was sent before, with another request."))
         return job
 
     # Doing
@@ -280,7 +291,7 @@ class Bulk:
         if job.state != "checking":
             return self.jobs.run(job, action, self.pipeline, progress=progress)
         if action is None:
-            raise RefusedError("The product does not offer this action any more.")
+            raise RefusedError(_("The product does not offer this action any more."))
         return self.jobs.check(job, action, self.pipeline(), progress)
 
     def cancel(self, job: Job) -> Job | None:
@@ -348,7 +359,7 @@ class Bulk:
         """
         pipeline = self.pipeline()
         if not pipeline.policy.allows(pipeline.actor, action.permission):
-            sentence = f"You may not do this: {action.label.lower()}."
+            sentence = _("You may not do this: %(action)s.", action=action.label.lower())
             pipeline.refuse(Order(action=action, key="", address=self.address), sentence)
             raise ForbiddenError(sentence)
 
@@ -359,7 +370,7 @@ class Bulk:
             ForbiddenError: somebody else ordered it.
         """
         if job.owner_id != self.owner_id:
-            raise ForbiddenError(f"This is a job of {job.actor_name}.")
+            raise ForbiddenError(_("This is a job of %(name)s.", name=job.actor_name))
 
     def told(self, job: Job, items: Sequence[Item]) -> list[Told]:
         """Return what became of some users of a job. At most three statements."""

@@ -440,16 +440,16 @@ def _action_faults(actions: Sequence[Any]) -> Iterator[str]:
         good.append(action)
         kind = type(action).__name__
         for attribute in ("name", "label", "done"):
-            if not isinstance(getattr(action, attribute, None), str):
+            if not _is_text(getattr(action, attribute, None)):
                 yield (
                     f"{kind}.{attribute} is not set; expected a text: give the class "
                     f"{attribute} = '...'."
                 )
         parts = Formatter().parse(str(getattr(action, "done", "")))
-        if {field for _, field, _, _ in parts} - {None, "user"}:
+        if {field for _, field, _, _ in parts} - {None, "who", "user"}:
             yield (
-                f"{kind}.done is {action.done!r}; expected a sentence whose only field is "
-                "{user}, such as 'blocked {user}'."
+                f"{kind}.done is {action.done!r}; expected a sentence whose only fields are "
+                "{who} and {user}, such as '{who} blocked {user}.'."
             )
         if not _NAME.fullmatch(str(getattr(action, "name", "x"))):
             yield (
@@ -467,6 +467,11 @@ def _action_faults(actions: Sequence[Any]) -> Iterator[str]:
 def _kind(argument: str, value: Any, kind: type[Any], expected: str) -> Iterator[str]:
     if not isinstance(value, kind):
         yield f"{argument} was given {_shown(value)}; expected {expected}."
+
+
+def _is_text(value: Any) -> bool:
+    """Say whether something is a text, or behaves like one: a lazy one may be translated later."""
+    return callable(getattr(value, "lower", None))
 
 
 def _shown(value: Any) -> str:

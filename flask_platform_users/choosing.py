@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from .actions import Action
 from .directory import ListQuery
 from .errors import RefusedError
+from .i18n import ngettext
 from .job_records import OPEN, Job, JobRecords
 from .transaction import insert_all
 
@@ -97,7 +98,7 @@ class Choosing(JobRecords):
             sa.select(sa.func.coalesce(sa.func.max(item.c.n), 0)).where(*self._of(job))
         ).scalar_one()
         if job.total - removed + len(new) > LARGEST:
-            raise RefusedError(f"At most {LARGEST:,} users can be chosen at once.")
+            raise RefusedError(_too_many())
         rows = [
             {**self._key(job), "n": n + place, "user_key": key, "why": ""}
             for place, key in enumerate(new, start=1)
@@ -120,7 +121,7 @@ class Choosing(JobRecords):
             self.directory.moment,
         ).scalar_one()
         if number > LARGEST:
-            raise RefusedError(f"At most {LARGEST:,} users can be chosen at once.")
+            raise RefusedError(_too_many())
         self._touch(job)
         self.clear(job)
         self._add(job, sa.select(numbered.c.n, numbered.c.key), self.directory.moment)
@@ -183,3 +184,11 @@ class Choosing(JobRecords):
                 people = self.directory.among(population)
                 found |= dict.fromkeys(people.known(some))
         return list(found)
+
+
+def _too_many() -> str:
+    return ngettext(
+        "At most %(num)s user can be chosen at once.",
+        "At most %(num)s users can be chosen at once.",
+        LARGEST,
+    )

@@ -21,10 +21,11 @@ from .actions import Action, Impersonate
 from .audit import Keys
 from .bulk import Bulk
 from .directory import Directory
-from .errors import ConfigurationError, NotFoundError, RefusedError
+from .errors import NO_USER, ConfigurationError, NotFoundError, RefusedError
 from .files import address_of, published
 from .filters import Filter
 from .formatting import Reading
+from .i18n import _, lazy
 from .impersonation import SAFE, Impersonations
 from .listing import filters_of, list_schema
 from .orders import Order
@@ -45,7 +46,7 @@ _STYLESHEET = "platform_users.css"
 FRAMES = "frame-ancestors 'none'"
 """A policy of its own, beside the host's: a browser keeps to both."""
 
-_NO_TOKEN = "The form's token was missing, wrong or too old."  # noqa: S105
+_NO_TOKEN = lazy("The form's token was missing, wrong or too old.")
 
 PART = "X-PU-Part"
 """The header by which the script asks for a page without the host's layout: ``page``, or
@@ -56,8 +57,6 @@ LARGEST_FORM = 256 * 1024
 
 RETRY_AFTER = "10"
 """After how many seconds to try again what the database could not answer."""
-
-NO_USER = "There is no such user on this platform."
 
 
 class Door:
@@ -109,10 +108,10 @@ class Door:
         """Refuse what no form here can be, also where the host has read it already."""
         request.max_content_length = LARGEST_FORM
         if (request.content_length or 0) > LARGEST_FORM:
-            abort(413, "Nothing was changed. Send less text.")
+            abort(413, _("Nothing was changed. Send less text."))
 
     def check_csrf(
-        self, *, expired: str = "This form has expired. Nothing was changed: open it again."
+        self, *, expired: str = lazy("This form has expired. Nothing was changed: open it again.")
     ) -> None:
         """Check the token whatever the host has set up: with and without its CSRFProtect.
 
@@ -123,10 +122,10 @@ class Door:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
         except WTFormsError:
             self._record_refusal(_NO_TOKEN)
-            abort(400, expired)
+            abort(400, str(expired))
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
-            self._record_refusal("The form was sent from another site.")
-            abort(400, "This form was sent from another site. Nothing was changed.")
+            self._record_refusal(_("The form was sent from another site."))
+            abort(400, _("This form was sent from another site. Nothing was changed."))
 
     def _record_refusal(self, sentence: str) -> None:
         """Record that a form of somebody who runs a platform was refused unread."""

@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from .i18n import _, lazy
+
+NO_USER = lazy("There is no such user on this platform.")
+
 
 class ConfigurationError(Exception):
     """The host told the plugin something that cannot work.
@@ -100,4 +104,4 @@ class InvalidError(RefusedError):
 
     def __init__(self, form: object) -> None:
         self.form = form
-        super().__init__("Some fields need another look.")
+        super().__init__(_("Some fields need another look."))

@@ -38,7 +38,7 @@ from .filter_checks import filter_faults
 from .filters import Filter
 from .gate import Gate, SignIn
 from .history import History
-from .i18n import gettext, ngettext
+from .i18n import in_page, in_page_of_number
 from .impersonation import Impersonation, Impersonations, Receipt
 from .job_records import WORKING, Job, forget_abandoned
 from .job_records import due as due_jobs
@@ -195,7 +195,7 @@ class PlatformUsers:
             )
             attach_triggers(self._mapping.tables)
         app.cli.add_command(commands)
-        app.jinja_env.globals.update(pu_=gettext, pu_n=ngettext)
+        app.jinja_env.globals.update(pu_=in_page, pu_n=in_page_of_number)
         self.runner.mounted(app, self.name, self.run_job)
         app.extensions.setdefault("platform_users", {})[self.name] = self
         blueprint = build_blueprint(self, settings, settings.keys(app), install(app))

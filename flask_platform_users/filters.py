@@ -11,8 +11,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from .i18n import gettext as _
-from .i18n import lazy
+from .i18n import _, lazy
 from .inspection import clause, known_words, python_type, word
 from .mapping import Expression, Predicate
 from .models import as_kept

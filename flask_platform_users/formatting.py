@@ -2,55 +2,130 @@
 
 What the core says of a moment, in a form or in the history, it says as a *stamp*: UTC, in ISO 8601.
 Templates turn stamps into the time zone of whoever reads (``Reading.parts``).
+
+Where texts are in another language (``i18n``), so are numbers, money and moments, by Babel.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from .billing import Money
+from .i18n import Language, Text, _, again, language, lazy, ngettext
 
 STATUS_LABELS = {
-    "active": "Active",
-    "inactive": "Inactive",
-    "blocked": "Blocked",
-    "pending": "Pending",
-    "deleted": "Deleted",
+    "active": lazy("Active"),
+    "inactive": lazy("Inactive"),
+    "blocked": lazy("Blocked"),
+    "pending": lazy("Pending"),
+    "deleted": lazy("Deleted"),
 }
 
-FILTER_LABELS = STATUS_LABELS | {"inactive": "Inactive or blocked"}
+FILTER_LABELS = STATUS_LABELS | {"inactive": lazy("Inactive or blocked")}
 """The statuses as filters: as on its card, ``inactive`` includes the blocked."""
 
-_UNITS = (
-    ("year", 365 * 24 * 3600),
-    ("month", 30 * 24 * 3600),
-    ("day", 24 * 3600),
-    ("hour", 3600),
-    ("minute", 60),
+_UNITS: tuple[tuple[int, Callable[[int], str], Callable[[int], str]], ...] = (
+    (
+        365 * 24 * 3600,
+        lambda num: ngettext("%(num)s year ago", "%(num)s years ago", num),
+        lambda num: ngettext("in %(num)s year", "in %(num)s years", num),
+    ),
+    (
+        30 * 24 * 3600,
+        lambda num: ngettext("%(num)s month ago", "%(num)s months ago", num),
+        lambda num: ngettext("in %(num)s month", "in %(num)s months", num),
+    ),
+    (
+        24 * 3600,
+        lambda num: ngettext("%(num)s day ago", "%(num)s days ago", num),
+        lambda num: ngettext("in %(num)s day", "in %(num)s days", num),
+    ),
+    (
+        3600,
+        lambda num: ngettext("%(num)s hour ago", "%(num)s hours ago", num),
+        lambda num: ngettext("in %(num)s hour", "in %(num)s hours", num),
+    ),
+    (
+        60,
+        lambda num: ngettext("%(num)s minute ago", "%(num)s minutes ago", num),
+        lambda num: ngettext("in %(num)s minute", "in %(num)s minutes", num),
+    ),
 )
 
 
 def number(value: int) -> str:
     """Return a whole number with its thousands apart: ``1,204``."""
-    return f"{value:,}"
+    english, locale = f"{value:,}", language().locale
+    if locale is None:
+        return english
+    from babel.numbers import format_decimal
+
+    return Text.of(format_decimal(value, locale=locale), english)
 
 
 def money(value: Money) -> str:
     """Return an amount with its currency: ``49.00 EUR``."""
-    return f"{value.amount:,.2f} {value.currency}"
+    english, locale = f"{value.amount:,.2f} {value.currency}", language().locale
+    if locale is None:
+        return english
+    from babel.numbers import format_currency
+
+    return Text.of(format_currency(value.amount, value.currency, locale=locale), english)
+
+
+def channels(kind: str) -> str:
+    """Return what the channels of a kind are called: ``WhatsApp channels``."""
+    return _("%(kind)s channels", kind=kind)
+
+
+def cost(price: Money, interval: str | None) -> str:
+    """Return what something costs for its interval: ``49.00 EUR a month``."""
+    amount = money(price)
+    if not interval:
+        return amount
+    texts = {
+        "day": _("%(price)s a day", price=amount),
+        "week": _("%(price)s a week", price=amount),
+        "month": _("%(price)s a month", price=amount),
+        "year": _("%(price)s a year", price=amount),
+    }
+    return texts.get(interval) or _("%(price)s a %(interval)s", price=amount, interval=interval)
 
 
 def moment(value: datetime, zone: tzinfo = UTC) -> str:
     """Return a moment to the minute, in a time zone: ``3 May 2026, 14:05 UTC``."""
-    local = in_zone(value, zone)
-    return f"{local.day} {local:%B %Y, %H:%M %Z}"
+    local, locale = in_zone(value, zone), language().locale
+    english = f"{local.day} {local:%B %Y, %H:%M %Z}"
+    if locale is None:
+        return english
+    from babel.dates import format_date, format_time, get_datetime_format
+
+    date, time = format_date(local, "long", locale), format_time(local, "short", locale=locale)
+    both = str(get_datetime_format("long", locale=locale)).replace("'", "")
+    said = both.replace("{0}", f"{time} {local:%Z}").replace("{1}", date)
+    return Text.of(said, english)
+
+
+def clock(value: datetime, zone: tzinfo = UTC) -> str:
+    """Return the time of day of a moment in a time zone, to the second: ``16:05:09``."""
+    local, locale = in_zone(value, zone), language().locale
+    if locale is None:
+        return f"{local:%H:%M:%S}"
+    from babel.dates import format_time
+
+    return format_time(local, "medium", locale=locale)
 
 
 def day(value: datetime, zone: tzinfo = UTC) -> str:
     """Return the date of a moment in a time zone: ``3 May 2026``."""
-    local = in_zone(value, zone)
-    return f"{local.day} {local:%B %Y}"
+    local, locale = in_zone(value, zone), language().locale
+    english = f"{local.day} {local:%B %Y}"
+    if locale is None:
+        return english
+    from babel.dates import format_date
+
+    return Text.of(format_date(local, "long", locale), english)
 
 
 def in_zone(value: datetime, zone: tzinfo) -> datetime:
@@ -69,12 +144,11 @@ def stamp(value: datetime) -> str:
 def ago(value: datetime, now: datetime | None = None) -> str:
     """Return how long ago a moment was, in its largest unit: ``3 hours ago``."""
     seconds = ((now or datetime.now(UTC)) - value).total_seconds()
-    for unit, length in _UNITS:
+    for length, past, future in _UNITS:
         count = int(abs(seconds) // length)
         if count:
-            amount = f"{count} {unit}{'' if count == 1 else 's'}"
-            return f"in {amount}" if seconds < 0 else f"{amount} ago"
-    return "just now"
+            return future(count) if seconds < 0 else past(count)
+    return _("just now")
 
 
 _STAMP = re.compile("([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}Z)")
@@ -92,7 +166,14 @@ class Reading:
 
     number = staticmethod(number)
     money = staticmethod(money)
+    cost = staticmethod(cost)
     ago = staticmethod(ago)
+    again = staticmethod(again)
+
+    @property
+    def language(self) -> Language:
+        """The language that they read."""
+        return language()
 
     def moment(self, value: datetime) -> str:
         """Return a moment to the minute: ``3 May 2026, 16:05 CEST``."""
@@ -100,7 +181,7 @@ class Reading:
 
     def clock(self, value: datetime) -> str:
         """Return the time of day of a moment, to the second: ``16:05:09``."""
-        return f"{in_zone(value, self.zone):%H:%M:%S}"
+        return clock(value, self.zone)
 
     def day(self, value: datetime) -> str:
         """Return the date of a moment: ``3 May 2026``."""

@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from .binding import NOW, Mapping
-from .formatting import moment
+from .formatting import STATUS_LABELS, moment
+from .i18n import _
 from .inspection import clause
 from .models import as_utc
 
@@ -149,7 +150,8 @@ class Gate:
 
 def _refusal(standing: Standing, zone: tzinfo) -> str:
     if standing.deleted:
-        return "This account was deleted."
+        return _("This account was deleted.")
     if standing.blocked_until is not None:
-        return f"This account is blocked until {moment(standing.blocked_until, zone)}."
-    return f"This account is {standing.status}."
+        until = moment(standing.blocked_until, zone)
+        return _("This account is blocked until %(moment)s.", moment=until)
+    return _("This account is %(status)s.", status=STATUS_LABELS[standing.status].lower())

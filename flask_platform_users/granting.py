@@ -10,6 +10,7 @@ from .billing import ManualBilling, Money, Offer, Subscription
 from .errors import HookError, RefusedError
 from .grants import ENDED, GIVEN, SCHEDULED, Before, Grant, Grants
 from .guard import guarded
+from .i18n import _
 from .standing import Standing, is_gone, plan_wanted, standing_of
 
 
@@ -236,11 +237,11 @@ def changeable(unit: Unit) -> str | None:
     """Return the sentence that says why a user's subscription is not to be changed, if it is so."""
     billing = unit.directory.by_hand
     if billing is None:
-        return "This product's billing cannot be changed by hand."
+        return _("This product's billing cannot be changed by hand.")
     with guarded(unit.session, "Billing.managed"):
         if billing.managed(unit.user.record):
-            return (
-                f"A payment provider manages the subscription of {unit.user.name}; it is changed "
-                "there."
+            return _(
+                "A payment provider manages the subscription of %(user)s; it is changed there.",
+                user=unit.user.name,
             )
     return None

@@ -3,42 +3,127 @@
 Where the host has set Flask-Babel up, texts come from the catalogues in ``translations/``, in the
 locale that the host chooses for the request; everywhere else they are English. English text is its
 own key; values go into it by name: ``_("Block %(user)s?", user=name)``.
+
+What is kept (in the history, of a job) is kept in English: ``kept`` returns what a text is in
+English, ``english`` makes all texts within it so, and ``again`` returns what was kept in the
+language of whoever reads it now.
 """
 
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from gettext import NullTranslations
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, has_app_context
+from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from flask_babel import Domain
+    from babel import Locale
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 DOMAIN = "flask_platform_users"
 _INSTALLED = find_spec("flask_babel") is not None
+_in_english: ContextVar[bool] = ContextVar("platform_users_in_english", default=False)
 
 
-def gettext(text: str, **values: object) -> str:
+class Text(str):
+    """A text in the reader's language, which knows what it is in English."""
+
+    english: str
+
+    @classmethod
+    def of(cls, text: str, english: str) -> "Text":
+        """Return a text with what it is in English."""
+        found = cls(text)
+        found.english = english
+        return found
+
+    def lower(self) -> "Text":
+        """Return it in small letters."""
+        return Text.of(super().lower(), self.english.lower())
+
+
+def gettext(text: str, /, **values: object) -> str:
     """Return a text in the reader's language, with values put into it by their names."""
-    domain = _domain()
-    found = text if domain is None else domain.get_translations().ugettext(text)
-    return found % values if values else found
+    return _filled(language().text(text), text, values)
 
 
-def ngettext(singular: str, plural: str, num: int, **values: object) -> str:
+def ngettext(singular: str, plural: str, num: int, /, **values: object) -> str:
     """Return a text of a number of things; ``%(num)s`` in it is the number as people write it."""
     from .formatting import number
 
-    domain = _domain()
-    if domain is None:
-        found = singular if num == 1 else plural
-    else:
-        found = domain.get_translations().ungettext(singular, plural, num)
-    return found % {"num": number(num), **values}
+    english = singular if num == 1 else plural
+    found = language().text_of_number(singular, plural, num)
+    return _filled(found, english, {"num": number(num), **values})
 
 
 _ = gettext
+
+
+def _filled(found: str, english: str, values: Mapping[str, object]) -> str:
+    text = found % values if values else found
+    if found is english and not any(isinstance(value, Text | Lazy) for value in values.values()):
+        return text
+    own = {name: getattr(value, "english", value) for name, value in values.items()}
+    return Text.of(text, english % own if own else english)
+
+
+def kept(text: object) -> str:
+    """Return a text as it is kept: in English, where it is one of ours."""
+    return str(getattr(text, "english", text))
+
+
+@contextmanager
+def english() -> Iterator[None]:
+    """Have all texts in English, and all values written the English way."""
+    token = _in_english.set(True)
+    try:
+        yield
+    finally:
+        _in_english.reset(token)
+
+
+def again(text: str) -> str:
+    """Return a text of ours that was kept in English in the reader's language; others unchanged."""
+    return Text.of(language().again(text), text)
+
+
+def joined(separator: str, texts: Iterable[str]) -> str:
+    """Return several texts as one."""
+    found = list(texts)
+    return Text.of(separator.join(map(str, found)), separator.join(map(kept, found)))
+
+
+# In templates
+
+
+def in_page(text: str, /, **values: object) -> str:
+    """Return a text for a template; a value may be markup, which the others are not."""
+    found = gettext(text) if _has_markup(values) else gettext(text, **values)
+    return Markup.escape(found) % values if _has_markup(values) else found
+
+
+def in_page_of_number(singular: str, plural: str, num: int, /, **values: object) -> str:
+    """Return a text of a number of things for a template; a value may be markup."""
+    from .formatting import number
+
+    if not _has_markup(values):
+        return ngettext(singular, plural, num, **values)
+    found = language().text_of_number(singular, plural, num)
+    return Markup.escape(found) % {"num": number(num), **values}
+
+
+def _has_markup(values: Mapping[str, object]) -> bool:
+    return any(isinstance(value, Markup) for value in values.values())
+
+
+# At import
 
 
 class Lazy:
@@ -48,6 +133,11 @@ class Lazy:
         self._text = text
         self._values = values
 
+    @property
+    def english(self) -> str:
+        """What it is in English."""
+        return self._text % self._values if self._values else self._text
+
     def __str__(self) -> str:
         return gettext(self._text, **self._values)
 
@@ -55,9 +145,7 @@ class Lazy:
         return repr(str(self))
 
     def __html__(self) -> str:
-        from markupsafe import escape
-
-        return escape(str(self))
+        return Markup.escape(str(self))
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
@@ -74,6 +162,9 @@ class Lazy:
     def __contains__(self, part: str) -> bool:
         return part in str(self)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(str(self))
+
     def __add__(self, other: str) -> str:
         return str(self) + other
 
@@ -89,19 +180,138 @@ class Lazy:
         return getattr(str(self), name)
 
 
-def lazy(text: str, **values: object) -> str:
+def lazy(text: str, /, **values: object) -> str:
     """Return a text that is translated when it is read; it behaves like the ``str`` it becomes."""
     return cast(str, Lazy(text, values))
 
 
-def _domain() -> "Domain | None":
-    """Return the catalogues; None where Flask-Babel is not installed or not set up."""
-    if not _INSTALLED or not has_app_context() or "babel" not in current_app.extensions:
-        return None
-    from flask_babel import Domain
+# Whose language
 
-    found = current_app.extensions.get(f"{DOMAIN}_texts")
-    if found is None:
-        found = Domain(str(TRANSLATIONS), DOMAIN)
-        current_app.extensions[f"{DOMAIN}_texts"] = found
-    return cast("Domain", found)
+
+@dataclass(frozen=True, eq=False)
+class Language:
+    """The texts of one language, with the host's words for things.
+
+    Attributes:
+        locale: None is English, as it is written here, and its values as the English write them.
+        catalogue: the translations; None where a text is its own.
+    """
+
+    locale: "Locale | None" = None
+    catalogue: NullTranslations | None = None
+
+    @property
+    def code(self) -> str:
+        """What a page says of it (BCP 47): ``pt-BR``."""
+        return "en" if self.locale is None else str(self.locale).replace("_", "-")
+
+    @property
+    def direction(self) -> str:
+        """Which way it is written: ``ltr`` or ``rtl``."""
+        return "ltr" if self.locale is None else self.locale.text_direction
+
+    def text(self, text: str) -> str:
+        """Return a text in this language."""
+        return self.catalogue.gettext(text) if self.catalogue is not None and text else text
+
+    def text_of_number(self, singular: str, plural: str, num: int) -> str:
+        """Return the form of a text that goes with a number."""
+        if self.catalogue is None:
+            return singular if num == 1 else plural
+        return self.catalogue.ngettext(singular, plural, num)
+
+    def again(self, text: str) -> str:
+        """Return a text that was kept in English in this language."""
+        if self.catalogue is None or not text:
+            return text
+        found = self.text(text)
+        if found != text:
+            return found
+        for pattern, key in self._patterns:
+            match = pattern.fullmatch(text)
+            if match:
+                return gettext(key, **{n: self._value(n, v) for n, v in match.groupdict().items()})
+        return text
+
+    def _value(self, name: str, value: str) -> str:
+        return value if name in _NAMES else self.text(value)
+
+    @functools.cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
+        """Texts that values go into, each as what they look like then; the longest first."""
+        found = [key for key in _keys(self.catalogue) if "%(" in key]
+        found.sort(key=lambda key: len(_PLACE.sub("", key)), reverse=True)
+        return [(_pattern_of(key), key) for key in found if len(_PLACE.sub("", key)) > _TELLING]
+
+
+ENGLISH = Language()
+
+_NAMES = frozenset({"user", "who", "name"})
+"""Placeholders of what is somebody's name, and so in no language."""
+
+_TELLING = 6
+"""A text is known again by more than so many characters beside its values."""
+
+_PLACE = re.compile(r"%\((\w+)\)s")
+
+
+def _pattern_of(key: str) -> re.Pattern[str]:
+    seen: set[str] = set()
+    parts = []
+    for place, part in enumerate(_PLACE.split(key)):
+        if place % 2 == 0:
+            parts.append(re.escape(part.replace("%%", "%")))
+        else:
+            parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>.+?)")
+            seen.add(part)
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _keys(catalogue: Any) -> Iterator[str]:
+    while catalogue is not None:
+        yield from (key for key in getattr(catalogue, "_catalog", ()) if isinstance(key, str))
+        catalogue = catalogue._fallback
+
+
+def language() -> Language:
+    """Return the language of whoever reads."""
+    if not has_app_context() or _in_english.get():
+        return ENGLISH
+    return _language_of(_locale())
+
+
+def _language_of(locale: "Locale | None") -> Language:
+    if locale is None:
+        return ENGLISH
+    known: dict[str, Language] = current_app.extensions.setdefault(f"{DOMAIN}_languages", {})
+    if str(locale) not in known:
+        catalogue = _catalogue_of(locale)
+        written = None if catalogue is None or locale.language == "en" else locale
+        known[str(locale)] = Language(written, catalogue)
+    return known[str(locale)]
+
+
+def _locale() -> "Locale | None":
+    """Return the locale of the request; None where Flask-Babel is not installed or not set up."""
+    if not _INSTALLED or "babel" not in current_app.extensions:
+        return None
+    from flask_babel import get_locale
+
+    ask: Callable[[], Locale | None] = get_locale
+    return ask()
+
+
+def _catalogue_of(locale: "Locale") -> NullTranslations | None:
+    """Return the texts of a locale, None where there are none: the host's own before ours."""
+    from babel.support import Translations
+
+    found: NullTranslations | None = None
+    for directory in (*current_app.extensions["babel"].translation_directories, TRANSLATIONS):
+        catalogue = Translations.load(str(directory), [str(locale)], DOMAIN)
+        if not isinstance(catalogue, Translations):
+            continue
+        if found is None:
+            found = catalogue
+        else:
+            found.add_fallback(catalogue)
+    return found

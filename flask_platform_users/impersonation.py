@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from .audit import Chain, Entry
 from .binding import Mapping as Bound
 from .guard import tell
+from .i18n import _, english, kept, lazy
 from .policy import Policy
 from .transaction import begin, retried
 
@@ -31,16 +32,16 @@ WRITING = timedelta(minutes=5)
 """How long changes stay allowed once they were asked for in the middle of it."""
 
 ENDS = {
-    "stopped": "It was stopped by hand.",
-    "expired": "Its time was over.",
-    "replaced": "The same person began another one.",
-    "owner_gone": "Whoever looked was signed out, blocked or deleted.",
-    "owner_changed": "Whoever looked may not do so any more.",
-    "user_gone": "The user was blocked or deleted, or may not be looked at any more.",
-    "other_session": "It was tried from a session that it does not belong to.",
-    "signed_in": "Somebody signed in on the same browser.",
-    "laundering": "The product tried to sign in for good as the user; that was stopped.",
-    "switched_off": "Impersonation was switched off.",
+    "stopped": lazy("It was stopped by hand."),
+    "expired": lazy("Its time was over."),
+    "replaced": lazy("The same person began another one."),
+    "owner_gone": lazy("Whoever looked was signed out, blocked or deleted."),
+    "owner_changed": lazy("Whoever looked may not do so any more."),
+    "user_gone": lazy("The user was blocked or deleted, or may not be looked at any more."),
+    "other_session": lazy("It was tried from a session that it does not belong to."),
+    "signed_in": lazy("Somebody signed in on the same browser."),
+    "laundering": lazy("The product tried to sign in for good as the user; that was stopped."),
+    "switched_off": lazy("Impersonation was switched off."),
 }
 """Why impersonations end, as the history keeps it, in a sentence each."""
 
@@ -310,14 +311,16 @@ class Impersonations:
         if not closed.rowcount:
             return None
         by_hand = why in {"stopped", "replaced"}
+        with english():
+            totals = {n: ("", str(v)) for n, v in self.totals(self.again(receipt)).items()}
         entry = Entry(
             action="end_impersonation",
             actor=receipt.actor if by_hand else None,
             actor_name=receipt.actor_name if by_hand else "",
             user_key=receipt.user_key,
             user_name=receipt.user_name,
-            changes={n: ("", str(v)) for n, v in self.totals(self.again(receipt)).items()},
-            reason=ENDS[why],
+            changes=totals,
+            reason=kept(ENDS[why]),
             address=address,
         )
         return self.chain(receipt.platform_key).append(entry, now)
@@ -377,12 +380,12 @@ class Impersonations:
         minutes = -(-(end - receipt.started_at).total_seconds() // 60)
         pages, changes, refused = map(int, row)
         found = {
-            "Minutes": int(minutes),
-            "Pages seen": pages,
-            "Changes made": changes,
-            "Refused": refused,
+            _("Minutes"): int(minutes),
+            _("Pages seen"): pages,
+            _("Changes made"): changes,
+            _("Refused"): refused,
         }
-        return found | ({"Not listed": receipt.unlisted} if receipt.unlisted else {})
+        return found | ({_("Not listed"): receipt.unlisted} if receipt.unlisted else {})
 
     def _first(self, *where: Any) -> Receipt | None:
         row = self._execute(self._select(*where)).first()

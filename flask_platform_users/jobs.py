@@ -19,7 +19,8 @@ from .actions import Action, Impact
 from .audit import DONE, REFUSED, Chain, Entry
 from .choosing import Choosing
 from .claims import Claim
-from .errors import ForbiddenError, HookError, NotFoundError, RefusedError, StaleError
+from .errors import NO_USER, ForbiddenError, HookError, NotFoundError, RefusedError, StaleError
+from .i18n import _, english, joined, kept
 from .job_records import TOGETHER, WORKING, Item, Job
 from .orders import Order, Result
 from .pipeline import Outcome, Pipeline, summed
@@ -70,7 +71,7 @@ class Jobs(Choosing):
             .where(*self._is(job), self.job.c.claimed_by == claim.by)
             .values(
                 state="ready",
-                impact=json.dumps([vars(line) for line in lines]),
+                impact=json.dumps([vars(line) | {"what": kept(line.what)} for line in lines]),
                 claimed_by=None,
                 claimed_until=None,
             )
@@ -163,7 +164,7 @@ class Jobs(Choosing):
         """Return as what a job has to end before its next unit, and why; nothing if it goes on."""
         is_now = sa.select(self.job.c.state).where(*self._is(job))
         if self._execute(is_now).scalar() == "cancelling":
-            return "cancelled", "It was cancelled."
+            return "cancelled", _("It was cancelled.")
         refusal = self._why_not(action, pipeline)
         return ("stopped", refusal) if refusal else ("", "")
 
@@ -197,14 +198,17 @@ class Jobs(Choosing):
     def _why_not(self, action: Action | None, pipeline: Pipeline | None) -> str:
         """Return why nobody may go on; empty if they may."""
         if action is None:
-            return "The product does not offer this action any more."
+            return _("The product does not offer this action any more.")
         if pipeline is None:
-            return "Whoever ordered it is gone, blocked or signed out for good."
+            return _("Whoever ordered it is gone, blocked or signed out for good.")
         policy, actor = pipeline.policy, pipeline.actor
         if policy.platform_of(actor) != self.directory.platform:
-            return "Whoever ordered it does not run this platform any more."
+            return _("Whoever ordered it does not run this platform any more.")
         if not policy.allows(actor, action.permission):
-            return f"Whoever ordered it may not do this any more: {action.label.lower()}."
+            return _(
+                "Whoever ordered it may not do this any more: %(action)s.",
+                action=action.label.lower(),
+            )
         return ""
 
     def _end(
@@ -227,9 +231,10 @@ class Jobs(Choosing):
                 self.session.rollback()
                 return
             now = self.directory.now()
-            entry = self._entry(job, action, state, why)
+            with english():
+                entry = self._entry(job, action, state, kept(why))
             seq = None if chain is None else chain.append(entry, now)
-            self._set(job, state=state, why=why[:1000], ended_at=now, seq=seq)
+            self._set(job, state=state, why=kept(why)[:1000], ended_at=now, seq=seq)
             self.session.commit()
 
         retried(self.session, attempt)
@@ -237,14 +242,14 @@ class Jobs(Choosing):
 
     def _entry(self, job: Job, action: Action | None, state: str, why: str) -> Entry:
         outcomes = self.outcomes(job)
-        labels = {"done": "Changed", "unchanged": "Unchanged", "left": "Left out"}
+        labels = {"done": _("Changed"), "unchanged": _("Unchanged"), "left": _("Left out")}
         counts = {labels[name]: ("", f"{n:,}") for name, n in outcomes.items() if n}
         return Entry(
             action="many",
             outcome=REFUSED if state == "stopped" and not outcomes["done"] else DONE,
             actor=job.actor,
             actor_name=job.actor_name,
-            changes={"Action": ("", action.label if action else job.action), **counts},
+            changes={_("Action"): ("", str(action.label) if action else job.action), **counts},
             reason=why or dict(job.data).get("reason", ""),
             request_id=job.id,
             address=job.address,
@@ -278,7 +283,7 @@ class Jobs(Choosing):
             if isinstance(outcome, Result):
                 same["unchanged" if outcome.outcome == "unchanged" else "done", ""].append(item.n)
             else:
-                same["left", _sentence(outcome)[:500]].append(item.n)
+                same["left", kept(_sentence(outcome))[:500]].append(item.n)
         for (became, why), numbers in same.items():
             self._execute(
                 sa.update(self.item)
@@ -299,13 +304,13 @@ def _refusal(error: Exception) -> Outcome:
 def _sentence(error: Exception) -> str:
     """Say why a user is left out; who is foreign and who is gone are the same."""
     if isinstance(error, NotFoundError):
-        return "There is no such user on this platform."
+        return NO_USER
     if isinstance(error, StaleError):
-        return "The user changed in the meantime."
+        return _("The user changed in the meantime.")
     if isinstance(error, RefusedError):
         form: Any = getattr(error, "form", None)
         messages = [text for texts in (form.errors if form else {}).values() for text in texts]
-        return " ".join(messages) or error.sentence
+        return joined(" ", messages) or error.sentence
     if isinstance(error, HookError):
-        return f"The product could not do its part ({error.hook})."
-    return "The database failed."
+        return _("The product could not do its part (%(hook)s).", hook=error.hook)
+    return _("The database failed.")

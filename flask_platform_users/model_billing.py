@@ -13,6 +13,7 @@ from sqlalchemy.orm import QueryableAttribute
 
 from .billing import AddOn, Money, Offer, Subscription
 from .errors import RefusedError
+from .i18n import _
 from .inspection import (
     clause,
     known_words,
@@ -219,7 +220,7 @@ class ModelBilling:
         booked = self._bookings()
         row, owner = self._booking(user, add_on)
         if owner is None:
-            raise RefusedError("There is no subscription to add it to.")
+            raise RefusedError(_("There is no subscription to add it to."))
         if row is None:
             row = model_of(booked.add_on)()
             setattr(row, booked.add_on.key, _key_in(booked.add_on, add_on))

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from .i18n import gettext as _
-from .i18n import ngettext
+from .i18n import _, ngettext
 from .search import SearchError
 
 _AGE = re.compile(r"([<>]?)=?([0-9]{1,4})([hdwmy])")

@@ -18,8 +18,7 @@ from .filters import Filter
 from .formatting import STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
-from .i18n import gettext as _
-from .i18n import ngettext
+from .i18n import _, lazy, ngettext
 from .impersonation import Receipt, Visit
 from .job_records import OPEN, WORKING, Job
 from .mapping import Count
@@ -30,14 +29,14 @@ from .search import Search, Term
 from .standing import Entitlement, Standing
 
 JOB_STATES = {
-    "checking": ("pending", "Being tried"),
-    "ready": ("pending", "Not done yet"),
-    "queued": ("pending", "Waiting"),
-    "running": ("pending", "Going on"),
-    "cancelling": ("pending", "Stopping"),
-    "done": ("active", "Done"),
-    "cancelled": ("inactive", "Cancelled"),
-    "stopped": ("blocked", "Stopped"),
+    "checking": ("pending", lazy("Being tried")),
+    "ready": ("pending", lazy("Not done yet")),
+    "queued": ("pending", lazy("Waiting")),
+    "running": ("pending", lazy("Going on")),
+    "cancelling": ("pending", lazy("Stopping")),
+    "done": ("active", lazy("Done")),
+    "cancelled": ("inactive", lazy("Cancelled")),
+    "stopped": ("blocked", lazy("Stopped")),
 }
 """The states of a job in words, each with the status whose colour and shape it has."""
 
@@ -408,7 +407,10 @@ class GrantedPage:
     actions: Sequence[GrantAction]
     now: datetime
 
-    kinds: ClassVar[Mapping[str, str]] = {"plan": "Plans", "add_on": "Add-ons"}
+    kinds: ClassVar[Mapping[str, str]] = {
+        "plan": lazy("Plans"),
+        "add_on": lazy("Add-ons"),
+    }
     within = WITHIN
 
     def link(self, **changes: str) -> str:
@@ -553,14 +555,17 @@ class EventsPage:
         return url_for(endpoint, **{k: v for k, v in arguments.items() if v is not None})
 
 
-EXPORTED = {USERS: "the list of users", HISTORY: "the history"}
-"""What the history says was exported."""
+EXPORTED = {
+    USERS: lazy("{who} exported the list of users."),
+    HISTORY: lazy("{who} exported the history."),
+}
+"""What the history says of exports."""
 
 
 def form_words(form: Any) -> list[str]:
     """Return what was filled into a form, a line for each field that says something."""
     return [
-        f"{field.label.text}: {text}"
+        _("%(field)s: %(text)s", field=field.label.text, text=text)
         for field in form or ()
         if field.name != "confirm" and (text := _filled_in(field))
     ]
@@ -573,25 +578,37 @@ def _filled_in(field: Any) -> str:
     if isinstance(field.data, datetime):
         return stamp(field.data)
     if isinstance(field.data, bool):
-        return "yes" if field.data else ""
+        return _("yes") if field.data else ""
     return "" if field.data is None else " ".join(str(field.data).split())
 
 
 def sentence(event: Event, actions: Mapping[str, Action]) -> str:
     """Return what happened, in a sentence."""
-    who = event.actor_name or (f"Person {event.actor}" if event.actor else "The system")
-    user = event.user_name or ("" if event.user_key is None else f"user {event.user_key}")
-    action = actions.get(event.action)
-    if event.action in EXPORTED and event.outcome == "done":
-        return f"{who} exported {EXPORTED[event.action]}."
-    label = action.label if action else event.action.replace("_", " ").capitalize()
-    if event.outcome != "done":
-        how = "was refused" if event.outcome == "refused" else "failed"
-        return f"{who} tried “{label}”{f' on {user}' if user else ''}, which {how}."
-    done = (
-        action.done.format(user=user) if action else f"did “{label}”{f' to {user}' if user else ''}"
+    who = event.actor_name or (
+        _("Person %(key)s", key=event.actor) if event.actor else _("The system")
     )
-    return f"{who} {done}."
+    user = event.user_name or (
+        "" if event.user_key is None else _("user %(key)s", key=event.user_key)
+    )
+    action = actions.get(event.action)
+    label = action.label if action else event.action.replace("_", " ").capitalize()
+    values = {"who": who, "action": label, "user": user}
+    if event.outcome == "refused":
+        if user:
+            return _("%(who)s tried “%(action)s” on %(user)s, which was refused.", **values)
+        return _("%(who)s tried “%(action)s”, which was refused.", **values)
+    if event.outcome == "failed":
+        if user:
+            return _("%(who)s tried “%(action)s” on %(user)s, which failed.", **values)
+        return _("%(who)s tried “%(action)s”, which failed.", **values)
+    said = EXPORTED.get(event.action) or (action.done if action else "")
+    if "{who}" in said:
+        return said.format(who=who, user=user)
+    if said:
+        return _("%(who)s %(did)s.", who=who, did=said.format(user=user))
+    if user:
+        return _("%(who)s did “%(action)s” to %(user)s.", **values)
+    return _("%(who)s did “%(action)s”.", **values)
 
 
 ICONS = frozenset(

@@ -31,6 +31,7 @@ from .errors import (
     StaleError,
 )
 from .guard import Watch, guarded, tell
+from .i18n import _, again, english, joined, kept
 from .orders import Order, Prompt, Result
 from .policy import Policy
 from .results import UserDetails, facts
@@ -301,7 +302,7 @@ class Pipeline:
 
     def _refuse_reused(self, request_id: str) -> None:
         if self.chain.is_reused(request_id):
-            raise ReusedError("This request's id was sent before, with another request.")
+            raise ReusedError(_("This request's id was sent before, with another request."))
 
     def _prepare(self, order: Order, unit: Unit | None, forms: dict[int, Any]) -> Work:
         """Check everything there is to check, now that nobody else changes the user."""
@@ -313,17 +314,19 @@ class Pipeline:
         seen, before = order.seen, self._facts(action, unit)
         if seen is not None and seen != before:
             raise StaleError(
-                " ".join(_differences(seen, before))
+                joined(" ", _differences(seen, before))
                 if seen
-                else "What was sent does not say what you saw of this user. Look at the form as it "
-                "is now, and send it again.",
+                else _(
+                    "What was sent does not say what you saw of this user. Look at the form as it "
+                    "is now, and send it again."
+                ),
                 _changes(seen, before),
             )
         valid = self._fill_in_once(order, unit, forms)
         impact = self._impact(action, unit)
         for line in impact:
             if line.forbids:
-                raise RefusedError(f"{line.what}: this forbids it.")
+                raise RefusedError(_("%(what)s: this forbids it.", what=line.what))
         if not valid:
             raise InvalidError(unit.form)
         return Work(order, unit, before, impact, self._runs_platform(unit.user.record))
@@ -333,7 +336,7 @@ class Pipeline:
             with guarded(self.session, "Policy.has_owner"):
                 left = self.policy.has_owner(self.directory.platform)
             if not left:
-                raise RefusedError("This would leave the platform without an owner.")
+                raise RefusedError(_("This would leave the platform without an owner."))
 
     def _record(self, action: Action, work: Sequence[Work]) -> dict[str, Outcome]:
         self.session.expire_all()
@@ -346,10 +349,10 @@ class Pipeline:
             if user is not None:
                 now = self._facts(action, self._unit(self._where(user), user, states))
                 changes = _changes(item.before, now)
-            with self._hook(action, "recorded"):
+            with self._hook(action, "recorded"), english():
                 changes |= action.recorded(unit)
-            with self._hook(action, "reason"):
-                reason = action.reason(unit)
+            with self._hook(action, "reason"), english():
+                reason = str(action.reason(unit))
             entries.append(
                 Entry(
                     action=action.name,
@@ -390,7 +393,7 @@ class Pipeline:
         """Read the actor's rights and the users again, now that nobody else changes them."""
         try:
             if self.actor is not SYSTEM and not self._runs(self.actor):
-                raise ForbiddenError("You do not run this platform any more.")
+                raise ForbiddenError(_("You do not run this platform any more."))
             if self.actor is not SYSTEM:
                 self._check_actor()
             if lock:
@@ -398,7 +401,7 @@ class Pipeline:
             directory = self.directory.among(action.among)
             users = directory.users(keys)
         except ObjectDeletedError as error:
-            raise ForbiddenError("Your account is gone.") from error
+            raise ForbiddenError(_("Your account is gone.")) from error
         states = States(directory, [user.key for user in users.values()])
         return {key: self._unit(directory, user, states) for key, user in users.items()}
 
@@ -446,14 +449,17 @@ class Pipeline:
         )
 
     def _facts(self, action: Action, unit: Unit) -> dict[str, str]:
-        with self._hook(action, "facts"):
-            return facts(unit.user) | dict(action.facts(unit))
+        with self._hook(action, "facts"), english():
+            found = facts(unit.user) | dict(action.facts(unit))
+            return {str(name): str(value) for name, value in found.items()}
 
     def _check(self, action: Action, unit: Unit) -> None:
         """Refuse what is not allowed, oneself, the equal and the stronger, and what cannot be."""
         if self.actor is not SYSTEM:
             if not self._allows(action, unit.user):
-                raise ForbiddenError(f"You may not do this: {action.label.lower()}.")
+                raise ForbiddenError(
+                    _("You may not do this: %(action)s.", action=action.label.lower())
+                )
             self._check_rank(unit)
         with self._hook(action, "refusal"):
             refusal = action.refusal(unit)
@@ -463,15 +469,17 @@ class Pipeline:
     def _check_actor(self) -> None:
         own_key = self.directory.key_of_person(self.actor)
         if own_key is not None and self.directory.is_shut_out(own_key):
-            raise ForbiddenError("Your own account is blocked.")
+            raise ForbiddenError(_("Your own account is blocked."))
 
     def _check_rank(self, unit: Unit) -> None:
         if self.directory.key_of_person(self.actor) == str(unit.user.key):
-            raise ForbiddenError("You cannot do this to yourself.")
+            raise ForbiddenError(_("You cannot do this to yourself."))
         with guarded(self.session, "Policy.outranks"):
             outranks = self.policy.outranks(self.actor, unit.user.record)
         if not outranks:
-            raise ForbiddenError(f"{unit.user.name} helps to run this platform, as you do.")
+            raise ForbiddenError(
+                _("%(user)s helps to run this platform, as you do.", user=unit.user.name)
+            )
 
     def _runs_platform(self, record: Any) -> bool:
         return (
@@ -509,7 +517,7 @@ class Pipeline:
                     actor_name=self.actor_name,
                     user_key=None if user is None else user.key,
                     user_name="" if user is None else user.name,
-                    reason=sentence,
+                    reason=kept(sentence),
                     address=order.address,
                 )
                 self.chain.append(entry, now)
@@ -573,8 +581,12 @@ def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[
 
 def _differences(seen: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return [
-        f"{name} was “{seen.get(name) or 'none'}” when you opened this form and is "
-        f"“{now.get(name) or 'none'}” now."
+        _(
+            "%(fact)s was “%(was)s” when you opened this form and is “%(now)s” now.",
+            fact=again(name),
+            was=again(seen.get(name) or "none"),
+            now=again(now.get(name) or "none"),
+        )
         for name in dict.fromkeys((*seen, *now))
         if seen.get(name) != now.get(name)
     ]

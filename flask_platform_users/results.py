@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from .formatting import STATUS_LABELS, stamp
+from .i18n import _, english
 from .paging import Cursor
 
 Population = Literal["present", "deleted", "ended"]
@@ -129,10 +130,15 @@ class Page:
 
 
 def facts(user: UserDetails) -> dict[str, str]:
-    """Return, in words, what the actions depend on and what they change."""
-    return {
-        "Status": STATUS_LABELS[user.status],
-        "Blocked until": stamp(user.blocked_until) if user.blocked_until else "",
-        "Role": ", ".join(user.roles),
-        "Deleted": f"restorable until {stamp(user.purge_at)}" if user.purge_at else "",
-    }
+    """Return, in English words, what the actions depend on and what they change."""
+    with english():
+        return {
+            _("Status"): str(STATUS_LABELS[user.status]),
+            _("Blocked until"): stamp(user.blocked_until) if user.blocked_until else "",
+            _("Role"): ", ".join(user.roles),
+            _("Deleted"): _restorable(user.purge_at) if user.purge_at else "",
+        }
+
+
+def _restorable(until: datetime) -> str:
+    return _("restorable until %(moment)s", moment=stamp(until))

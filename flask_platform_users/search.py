@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from .i18n import gettext as _
-from .i18n import ngettext
+from .i18n import _, ngettext
 
 WORDS = 100
 """So many characters of free words are searched for."""

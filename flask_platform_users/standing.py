@@ -7,8 +7,9 @@ from datetime import datetime
 from .billing import AddOn, Limits, Offer, Subscription
 from .binding import Mapping as Bound
 from .directory import Directory
-from .formatting import money, number, stamp
+from .formatting import channels, money, number, stamp
 from .grants import GIVEN, SCHEDULED, Before, Grant, Grants
+from .i18n import _
 from .models import as_utc
 from .results import UserDetails
 
@@ -50,7 +51,7 @@ class Standing:
         wanted = plan_wanted(self.written, self.unsettled, grant.ends)
         if isinstance(wanted, Grant):
             return wanted.offer_name
-        return None if wanted is None else wanted.plan or "no plan"
+        return None if wanted is None else wanted.plan or _("no plan")
 
     @property
     def plan_grant(self) -> Grant | None:
@@ -212,31 +213,36 @@ def changed_by(subscription: Subscription, offer: Offer, step: int) -> Subscript
 def in_words(standing: Standing) -> dict[str, str]:
     """Return what a user has as facts of an action; what changes by itself is left out."""
     subscription, grant = standing.subscription, standing.plan_grant
-    words = {"Plan": "", "Add-ons": "", "To come": ""}
+    plan, add_ons = "", ""
     if subscription is not None:
-        words["Plan"] = subscription.plan + (terms(grant) if grant else "")
-        words["Add-ons"] = ", ".join(
+        plan = on_terms(subscription.plan, grant) if grant else subscription.plan
+        add_ons = ", ".join(
             [
                 *(f"{a.name} × {a.quantity}" for a in subscription.add_ons),
                 *(
-                    f"one {g.offer_name} given{terms(g)}"
+                    on_terms(_("one %(offer)s given", offer=g.offer_name), g)
                     for g in standing.live
                     if g.kind == "add_on" and (g.ends or g.price)
                 ),
             ]
         )
-    words["To come"] = ", ".join(
-        f"{g.offer_name} from {stamp(g.starts)}{terms(g)}"
+    to_come = ", ".join(
+        on_terms(_("%(offer)s from %(moment)s", offer=g.offer_name, moment=stamp(g.starts)), g)
         for g in standing.grants
         if g.starts > standing.now
     )
-    return words
+    return {_("Plan"): plan, _("Add-ons"): add_ons, _("To come"): to_come}
 
 
-def terms(grant: Grant) -> str:
-    """Return what was agreed on, to stand behind a name."""
-    price = f" for {money(grant.price)}" if grant.price else ""
-    return f"{price} until {stamp(grant.ends)}" if grant.ends else price
+def on_terms(offer: str, grant: Grant) -> str:
+    """Return what was given with what was agreed on: ``Pro for 9.00 EUR until …``."""
+    price = grant.price and money(grant.price)
+    until = grant.ends and stamp(grant.ends)
+    if price and until:
+        return _("%(offer)s for %(price)s until %(moment)s", offer=offer, price=price, moment=until)
+    if until:
+        return _("%(offer)s until %(moment)s", offer=offer, moment=until)
+    return _("%(offer)s for %(price)s", offer=offer, price=price) if price else offer
 
 
 # Limits and features
@@ -306,7 +312,7 @@ def title_of(mapping: Bound, limit: str) -> str:
     """Return what people call a limit."""
     for count in mapping.channels:
         if count.name == limit:
-            return f"{count.title} channels"
+            return channels(count.title)
     for count in mapping.usage:
         if count.name == limit:
             return count.title
@@ -372,5 +378,5 @@ def _parts(
 
 def _amount(value: int | None, *, plan: bool) -> str:
     if value is None:
-        return "unlimited"
+        return _("unlimited")
     return number(value) if plan else f"+{number(value)}"

@@ -16,8 +16,8 @@ from .action_views import ActionViews
 from .actions import Action, GrantAction
 from .audit import Keys
 from .directory import Directory
-from .door import NO_USER, ROOT, Door, asked, harden, secret_keys
-from .errors import CursorError, NotFoundError, RefusedError
+from .door import ROOT, Door, asked, harden, secret_keys
+from .errors import NO_USER, CursorError, NotFoundError, RefusedError
 from .export import EXPORT
 from .export_views import ExportViews, history_query, history_wanted
 from .files import send

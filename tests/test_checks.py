@@ -294,8 +294,8 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
     (
         "a history sentence with a field that is not kept",
         lambda: mount(actions=[Overfull()]),
-        "Overfull.done is 'gave {amount} to {user}'; expected a sentence whose only field is "
-        "{user}, such as 'blocked {user}'.",
+        "Overfull.done is 'gave {amount} to {user}'; expected a sentence whose only fields are "
+        "{who} and {user}, such as '{who} blocked {user}.'.",
     ),
     (
         "an action whose name cannot stand in an address",

@@ -13,6 +13,7 @@ from ..binding import Mapping as Bound
 from ..directory import Directory
 from ..errors import HookError
 from ..guard import guarded
+from ..i18n import _
 from ..models import as_kept
 from ..policy import Policy
 from ..results import Population, UserDetails, UserRow
@@ -185,8 +186,9 @@ class Action:
             cookie or a token.
         form: the fields to fill in, a ``wtforms.Form``; a field named ``reason`` goes into the
             history. None for an action that is only confirmed.
-        done: the history's sentence: what was done, to ``{user}``, with fields of the form in
-            braces where they are allowed to be kept for good.
+        done: the history's sentence, whole (``"{who} blocked {user}."``) or without its subject
+            (``"blocked {user}"``). Only whole ones can be translated: ``lazy_gettext`` of your own
+            catalogues does, for ``label`` too.
     """
 
     name: ClassVar[str]
@@ -217,7 +219,7 @@ class Action:
 
     def question(self, user: UserRow) -> str:
         """Return the sentence that asks for confirmation."""
-        return f"{self.label}: {user.name}?"
+        return _("%(action)s: %(user)s?", action=self.label, user=user.name)
 
     def impact(self, unit: Unit) -> Iterable[Impact]:  # noqa: ARG002
         """Tell what it means before it is done.
@@ -232,6 +234,8 @@ class Action:
 
     def facts(self, unit: Unit) -> Mapping[str, str]:  # noqa: ARG002
         """Return, in words, what the action depends on and changes beside status, block and role.
+
+        They are kept; the plugin's own are in English, and put into each reader's language.
 
         Read when the form is opened, when it is sent, and after it was done: if the first two
         differ the action is refused as stale, with both; how the last two differ is recorded. So

@@ -5,22 +5,26 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from wtforms import Form, StringField, ValidationError
+import wtforms
+from wtforms import StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
-from ..formatting import stamp
+from ..formatting import channels, stamp
+from ..i18n import _, lazy
 from ..results import Population, UserRow
 from .action import Action, Impact, Unit
-from .forms import ReasonForm, tidy
+from .forms import Form, ReasonForm, tidy
 
 
 class DeleteForm(Form):
-    """Why, and the name of the user to be sure that it is this one."""
+    """Why, and the name of the user, or how many they are, to be sure that it is these."""
 
-    reason = StringField("Reason", [DataRequired("Say why."), Length(max=500)], filters=[tidy])
+    reason = StringField(
+        lazy("Reason"), [DataRequired(lazy("Say why.")), Length(max=500)], filters=[tidy]
+    )
     confirm = StringField(
-        "Name",
-        [DataRequired("Type the name.")],
+        lazy("Name"),
+        [DataRequired(lazy("Type the name."))],
         filters=[tidy],
         render_kw={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"},
     )
@@ -29,7 +33,7 @@ class DeleteForm(Form):
     def validate_confirm(self, field: StringField) -> None:
         """Refuse any other name."""
         if one_line(field.data or "") != self.expected:
-            raise ValidationError(f"This is not “{self.expected}”.")
+            raise ValidationError(_("This is not “%(expected)s”.", expected=self.expected))
 
 
 def one_line(text: str) -> str:
@@ -41,38 +45,44 @@ class Delete(Action):
     """Take a user out of the page and of every count, for good once the grace has passed."""
 
     name: ClassVar[str] = "delete"
-    label: ClassVar[str] = "Delete"
+    label: ClassVar[str] = lazy("Delete")
     icon: ClassVar[str] = "removed"
     dangerous: ClassVar[bool] = True
-    form: ClassVar[type[Form]] = DeleteForm
+    form: ClassVar[type[wtforms.Form]] = DeleteForm
     for_many: ClassVar[bool] = True
     same_form: ClassVar[bool] = True
     leaves: ClassVar[Population] = "deleted"
-    done: ClassVar[str] = "deleted {user}"
+    done: ClassVar[str] = lazy("{who} deleted {user}.")
 
     def build_form(self, unit: Unit, data: Any = None) -> DeleteForm:
         """Expect the user's name."""
         form = DeleteForm(data)
         form.expected = one_line(unit.user.name) or str(unit.user.key)
+        form.confirm.label.text = _("Type %(expected)s to confirm", expected=form.expected)
         if unit.many > 1:
-            form.expected = f"delete {unit.many} users"
-        form.confirm.label.text = f"Type {form.expected} to confirm"
+            form.expected = str(unit.many)
+            form.confirm.label.text = _(
+                "Type %(expected)s, the number of users, to confirm", expected=form.expected
+            )
         grace = unit.mapping.grace
         form.confirm.description = (
-            f"They can be restored until {stamp(unit.now + grace)}."
+            _("They can be restored until %(moment)s.", moment=stamp(unit.now + grace))
             if grace
-            else "This cannot be undone."
+            else _("This cannot be undone.")
         )
         return form
 
     def question(self, user: UserRow) -> str:
         """Ask."""
-        return f"Delete {user.name}? They leave this page, and what is theirs goes with them."
+        return _(
+            "Delete %(user)s? They leave this page, and what is theirs goes with them.",
+            user=user.name,
+        )
 
     def impact(self, unit: Unit) -> Iterable[Impact]:
         """Everything that is counted goes with the user."""
         usage = unit.directory.usage(unit.user)
-        found = [(f"{c.title} channels", unit.user.channels[c.name]) for c in unit.mapping.channels]
+        found = [(channels(c.title), unit.user.channels[c.name]) for c in unit.mapping.channels]
         found += [(c.title, usage[c.name]) for c in unit.mapping.usage]
         for what, number in found:
             if number:
@@ -97,17 +107,20 @@ class Restore(Action):
     """Bring a deleted user back as they were."""
 
     name: ClassVar[str] = "restore"
-    label: ClassVar[str] = "Restore"
+    label: ClassVar[str] = lazy("Restore")
     icon: ClassVar[str] = "restore"
     among: ClassVar[Population] = "deleted"
-    form: ClassVar[type[Form]] = ReasonForm
+    form: ClassVar[type[wtforms.Form]] = ReasonForm
     for_many: ClassVar[bool] = True
     same_form: ClassVar[bool] = True
-    done: ClassVar[str] = "restored {user}"
+    done: ClassVar[str] = lazy("{who} restored {user}.")
 
     def question(self, user: UserRow) -> str:
         """Ask."""
-        return f"Restore {user.name}? They come back as they were, with all that is theirs."
+        return _(
+            "Restore %(user)s? They come back as they were, with all that is theirs.",
+            user=user.name,
+        )
 
     def perform(self, unit: Unit) -> None:
         """Forget the deletion."""
@@ -129,11 +142,11 @@ class Purge(Action):
     """Delete a user for good whose time to be restored has ended."""
 
     name: ClassVar[str] = "purge"
-    label: ClassVar[str] = "Purge"
+    label: ClassVar[str] = lazy("Purge")
     icon: ClassVar[str] = "removed"
     by_system: ClassVar[bool] = True
     among: ClassVar[Population] = "ended"
-    done: ClassVar[str] = "deleted {user} for good"
+    done: ClassVar[str] = lazy("{who} deleted {user} for good.")
 
     def perform(self, unit: Unit) -> None:
         """Delete the row."""

@@ -5,12 +5,51 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from wtforms import DateTimeLocalField, Form, StringField, ValidationError
+import wtforms
+from wtforms import DateTimeLocalField, StringField, ValidationError
 from wtforms.validators import Length, Optional
 
 from ..formatting import in_zone
+from ..i18n import _, gettext, joined, language, lazy, ngettext
 
 _LATEST = timedelta(days=365 * 20)
+
+
+class _Messages:
+    """What WTForms says is wrong with a field, in the reader's language."""
+
+    known = (
+        lazy("This field is required."),
+        lazy("Not a valid choice."),
+        lazy("Not a valid datetime value."),
+        lazy("Not a valid decimal value."),
+    )
+    gettext = staticmethod(gettext)
+
+    def ngettext(self, singular: str, plural: str, num: int) -> str:
+        """Return the form that goes with a number, with the place for it."""
+        return language().text_of_number(singular, plural, num)
+
+
+def too_long(longest: int) -> str:
+    """Say that a text is longer than it may be, as WTForms does."""
+    return ngettext(
+        "Field cannot be longer than %(max)d character.",
+        "Field cannot be longer than %(max)d characters.",
+        longest,
+        max=longest,
+    )
+
+
+class Form(wtforms.Form):
+    """A form that says in the reader's language what is wrong with it."""
+
+    class Meta:
+        """As WTForms asks for it."""
+
+        def get_translations(self, form: object) -> _Messages:  # noqa: ARG002
+            """Return the texts."""
+            return _Messages()
 
 
 def tidy(text: str | None) -> str | None:
@@ -30,7 +69,7 @@ class ReasonField(StringField):
 class ReasonForm(Form):
     """Why, for those who want to say it."""
 
-    reason = StringField("Reason", [Length(max=500)], filters=[tidy])
+    reason = StringField(lazy("Reason"), [Length(max=500)], filters=[tidy])
 
 
 class MomentField(DateTimeLocalField):
@@ -43,7 +82,8 @@ class MomentField(DateTimeLocalField):
 
     def __init__(self, label: str, *, description: str = "", **more: Any) -> None:
         super().__init__(label, [Optional()], **more)
-        self.description = f"Time zone: {self.zone}. {description}".strip()
+        zone = _("Time zone: %(zone)s.", zone=self.zone)
+        self.description = joined(" ", [zone, description] if description else [zone])
 
     @property
     def zone(self) -> tzinfo:
@@ -59,7 +99,7 @@ class MomentField(DateTimeLocalField):
                 self.data = self.data.replace(tzinfo=self.zone).astimezone(UTC)
             except OverflowError:
                 self.data = None
-                raise ValueError("Choose another moment.") from None
+                raise ValueError(_("Choose another moment.")) from None
 
     def _value(self) -> str:
         if self.raw_data:
@@ -70,4 +110,4 @@ class MomentField(DateTimeLocalField):
 def refuse_beyond(moment: datetime) -> None:
     """Refuse what is too far away to be meant."""
     if moment > datetime.now(UTC) + _LATEST:
-        raise ValidationError("Choose a moment within twenty years.")
+        raise ValidationError(_("Choose a moment within twenty years."))

@@ -4,16 +4,18 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wtforms import Form, RadioField
+import wtforms
+from wtforms import RadioField
 from wtforms.validators import InputRequired
 
 from ..binding import Mapping as Bound
 from ..granting import Granting, changeable, standing
 from ..grants import GIVEN, SCHEDULED, Grant, due
+from ..i18n import _, lazy
 from ..results import UserRow
-from ..standing import in_words, terms
+from ..standing import in_words, on_terms
 from .action import Action, Unit
-from .forms import MomentField
+from .forms import Form, MomentField
 from .plans import Period, period_field, reason_field
 
 if TYPE_CHECKING:
@@ -23,16 +25,16 @@ if TYPE_CHECKING:
 class GrantForm(Form):
     """Which grant, and why."""
 
-    grant = RadioField("Given by hand", [InputRequired("Choose one.")])
+    grant = RadioField(lazy("Given by hand"), [InputRequired(lazy("Choose one."))])
     reason = reason_field()
 
 
 class ExtensionForm(Period, Form):
     """Which grant, how much longer, and why. For good is an action of its own."""
 
-    grant = RadioField("Given by hand", [InputRequired("Choose one.")])
+    grant = RadioField(lazy("Given by hand"), [InputRequired(lazy("Choose one."))])
     period = period_field("month", leave_out="forever")
-    ends = MomentField("Until")
+    ends = MomentField(lazy("Until"))
     reason = reason_field()
 
     def validate_ends(self, field: MomentField) -> None:  # noqa: ARG002
@@ -48,7 +50,7 @@ class GrantAction(Action):
     """
 
     icon: ClassVar[str] = "crown"
-    form: ClassVar[type[Form]] = GrantForm
+    form: ClassVar[type[wtforms.Form]] = GrantForm
     needs_end: ClassVar[bool] = False
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
@@ -59,7 +61,10 @@ class GrantAction(Action):
         """There has to be a grant that this can be done to."""
         refused = changeable(unit)
         if refused is None and not self.open_to(unit):
-            return f"Nothing that {unit.user.name} was given by hand allows this any more."
+            return _(
+                "Nothing that %(user)s was given by hand allows this any more.",
+                user=unit.user.name,
+            )
         return refused
 
     def open_to(self, unit: Unit) -> list[Grant]:
@@ -69,7 +74,7 @@ class GrantAction(Action):
     def build_form(self, unit: Unit, data: Any = None) -> Any:
         """Offer them."""
         form = super().build_form(unit, data)
-        form.grant.choices = [(g.id, g.offer_name + terms(g)) for g in self.open_to(unit)]
+        form.grant.choices = [(g.id, on_terms(g.offer_name, g)) for g in self.open_to(unit)]
         return form
 
     def facts(self, unit: Unit) -> Mapping[str, str]:
@@ -85,15 +90,18 @@ class ExtendGrant(GrantAction):
     """Move the end of a grant."""
 
     name: ClassVar[str] = "extend_grant"
-    label: ClassVar[str] = "Extend"
+    label: ClassVar[str] = lazy("Extend")
     icon: ClassVar[str] = "extend"
-    form: ClassVar[type[Form]] = ExtensionForm
+    form: ClassVar[type[wtforms.Form]] = ExtensionForm
     needs_end: ClassVar[bool] = True
-    done: ClassVar[str] = "extended what {user} was given by hand"
+    done: ClassVar[str] = lazy("{who} extended what {user} was given by hand.")
 
     def question(self, user: UserRow) -> str:
         """Ask for the end."""
-        return f"How much longer should {user.name} have it? A period counts from its present end."
+        return _(
+            "How much longer should %(user)s have it? A period counts from its present end.",
+            user=user.name,
+        )
 
     def perform(self, unit: Unit) -> None:
         """Note the new end, and write it to the host's tables where they know of it."""
@@ -105,14 +113,14 @@ class KeepGrant(GrantAction):
     """Make a grant permanent."""
 
     name: ClassVar[str] = "keep_grant"
-    label: ClassVar[str] = "Make permanent"
+    label: ClassVar[str] = lazy("Make permanent")
     icon: ClassVar[str] = "forever"
     needs_end: ClassVar[bool] = True
-    done: ClassVar[str] = "made permanent what {user} was given by hand"
+    done: ClassVar[str] = lazy("{who} made permanent what {user} was given by hand.")
 
     def question(self, user: UserRow) -> str:
         """Ask."""
-        return f"Should {user.name} have it for good?"
+        return _("Should %(user)s have it for good?", user=user.name)
 
     def perform(self, unit: Unit) -> None:
         """Forget its end."""
@@ -123,13 +131,13 @@ class LapseGrant(GrantAction):
     """Let a grant lapse before its end."""
 
     name: ClassVar[str] = "lapse_grant"
-    label: ClassVar[str] = "Let lapse"
+    label: ClassVar[str] = lazy("Let lapse")
     icon: ClassVar[str] = "clear"
-    done: ClassVar[str] = "let lapse what {user} was given by hand"
+    done: ClassVar[str] = lazy("{who} let lapse what {user} was given by hand.")
 
     def question(self, user: UserRow) -> str:
         """Ask."""
-        return f"Let it lapse now? {user.name} goes back to what was there before."
+        return _("Let it lapse now? %(user)s goes back to what was there before.", user=user.name)
 
     def perform(self, unit: Unit) -> None:
         """End it now."""
@@ -147,8 +155,8 @@ class _ByClock(Action):
         """Tell what the host's tables say: by the clock, nothing changes."""
         written = standing(unit).written
         return {
-            "Plan": "" if written is None else written.plan,
-            "Add-ons": ", ".join(
+            _("Plan"): "" if written is None else written.plan,
+            _("Add-ons"): ", ".join(
                 f"{a.name} × {a.quantity}" for a in (written.add_ons if written else ())
             ),
         }
@@ -170,8 +178,8 @@ class BeginGrant(_ByClock):
     """Write what was given and has begun."""
 
     name: ClassVar[str] = "begin_grant"
-    label: ClassVar[str] = "Begin of a grant"
-    done: ClassVar[str] = "began what {user} was given by hand"
+    label: ClassVar[str] = lazy("Begin of a grant")
+    done: ClassVar[str] = lazy("{who} began what {user} was given by hand.")
     state: ClassVar[str] = SCHEDULED
 
 
@@ -179,8 +187,8 @@ class EndGrant(_ByClock):
     """Take back what was given and has ended."""
 
     name: ClassVar[str] = "end_grant"
-    label: ClassVar[str] = "End of a grant"
-    done: ClassVar[str] = "ended what {user} was given by hand"
+    label: ClassVar[str] = lazy("End of a grant")
+    done: ClassVar[str] = lazy("{who} ended what {user} was given by hand.")
     state: ClassVar[str] = GIVEN
 
 

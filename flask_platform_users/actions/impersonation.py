@@ -6,13 +6,16 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from wtforms import BooleanField, Form, RadioField, StringField, ValidationError
+import wtforms
+from wtforms import BooleanField, RadioField, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from ..audit import Chain
 from ..binding import Mapping as Bound
 from ..errors import TooManyError
+from ..formatting import STATUS_LABELS
 from ..gate import Gate
+from ..i18n import _, lazy, ngettext
 from ..impersonation import (
     LONGEST,
     WRITING,
@@ -23,7 +26,7 @@ from ..impersonation import (
 )
 from ..results import UserRow
 from .action import Action, Unit
-from .forms import ReasonField, tidy
+from .forms import Form, ReasonField, tidy
 
 STARTS_A_MINUTE = 10
 """How many one person may begin within a minute."""
@@ -33,25 +36,29 @@ class WhyForm(Form):
     """Why, in words that somebody else will understand."""
 
     reason = ReasonField(
-        "Reason",
-        [DataRequired("Say why."), Length(max=500)],
+        lazy("Reason"),
+        [DataRequired(lazy("Say why.")), Length(max=500)],
         filters=[tidy],
-        description="At least ten characters. The history keeps it, and the user may be told.",
+        description=lazy(
+            "At least ten characters. The history keeps it, and the user may be told."
+        ),
     )
 
     def validate_reason(self, field: ReasonField) -> None:
         """Refuse what says nothing."""
         seen = [c for c in field.data or "" if unicodedata.category(c)[0] in "LMNPS"]
         if len(seen) < 10:
-            raise ValidationError("Say why in at least ten characters.")
+            raise ValidationError(_("Say why in at least ten characters."))
 
 
 class ImpersonateForm(WhyForm):
     """Why, for how long, and whether to change anything."""
 
-    ticket = StringField("Ticket", [Length(max=100)], filters=[tidy])
-    minutes = RadioField("For how long", [InputRequired("Choose how long.")])
-    allow_changes = BooleanField("Allow changes. Without it you can look, and change nothing.")
+    ticket = StringField(lazy("Ticket"), [Length(max=100)], filters=[tidy])
+    minutes = RadioField(lazy("For how long"), [InputRequired(lazy("Choose how long."))])
+    allow_changes = BooleanField(
+        lazy("Allow changes. Without it you can look, and change nothing.")
+    )
 
 
 class Impersonate(Action):
@@ -64,11 +71,11 @@ class Impersonate(Action):
     """
 
     name: ClassVar[str] = "impersonate"
-    label: ClassVar[str] = "Log in as"
+    label: ClassVar[str] = lazy("Log in as")
     icon: ClassVar[str] = "impersonate"
     fresh: ClassVar[bool] = True
-    form: ClassVar[type[Form]] = ImpersonateForm
-    done: ClassVar[str] = "began to see the product as {user}"
+    form: ClassVar[type[wtforms.Form]] = ImpersonateForm
+    done: ClassVar[str] = lazy("{who} began to see the product as {user}.")
 
     def __init__(
         self,
@@ -88,12 +95,17 @@ class Impersonate(Action):
         """Nobody is seen as somebody who could not sign in, or does not want it."""
         user = unit.user
         if user.status != "active":
-            return f"{user.name} cannot sign in as long as their status is “{user.status}”."
+            return _(
+                "%(user)s cannot sign in as long as their status is “%(status)s”.",
+                user=user.name,
+                status=STATUS_LABELS[user.status].lower(),
+            )
         if getattr(user.record, "is_active", True) is False:
-            return f"{user.name} cannot sign in to the product."
+            return _("%(user)s cannot sign in to the product.", user=user.name)
         if self._sees_more(unit):
-            return (
-                f"{user.name} belongs to more than this platform, and the rest would be seen too."
+            return _(
+                "%(user)s belongs to more than this platform, and the rest would be seen too.",
+                user=user.name,
             )
         return unit.policy.declines_impersonation(unit.actor, user.record)
 
@@ -108,7 +120,9 @@ class Impersonate(Action):
         """Offer the host's reasons, and changes to those who may make them."""
         lengths = sorted({15, 30, int(LONGEST.total_seconds() // 60), self.config.minutes})
         form = ImpersonateForm(data, minutes=str(self.config.minutes))
-        form.minutes.choices = [(str(n), f"{n} minutes") for n in lengths]
+        form.minutes.choices = [
+            (str(n), ngettext("%(num)s minute", "%(num)s minutes", n)) for n in lengths
+        ]
         form.reason.suggestions = self.config.reasons
         if self.config.ticket is None:
             del form.ticket
@@ -120,9 +134,10 @@ class Impersonate(Action):
 
     def question(self, user: UserRow) -> str:
         """Say what it is."""
-        return (
-            f"See the product as {user.name} sees it? Every page you open is listed in the "
-            "history under your name."
+        return _(
+            "See the product as %(user)s sees it? Every page you open is listed in the history "
+            "under your name.",
+            user=user.name,
         )
 
     def perform(self, unit: Unit) -> None:
@@ -131,7 +146,7 @@ class Impersonate(Action):
         owner_id, platform = str(unit.actor.get_id()), unit.directory.platform
         lately = now - timedelta(minutes=1)
         if impersonations.started_since(platform, owner_id, lately) >= STARTS_A_MINUTE:
-            raise TooManyError("You did this too often within a minute. Wait a little.")
+            raise TooManyError(_("You did this too often within a minute. Wait a little."))
         earlier = impersonations.going_on(platform, owner_id)
         if earlier is not None:
             impersonations.close(earlier, "replaced")
@@ -165,8 +180,8 @@ class Impersonate(Action):
         """Keep what was chosen."""
         changes = "allow_changes" in unit.form and unit.form.allow_changes.data
         return {
-            "Minutes": ("", str(unit.form.minutes.data)),
-            "Changes": ("", "allowed" if changes else "not allowed"),
+            _("Minutes"): ("", str(unit.form.minutes.data)),
+            _("Changes"): ("", _("allowed") if changes else _("not allowed")),
         }
 
     def committed(self, unit: Unit) -> None:
@@ -185,10 +200,12 @@ class AllowChanges(Action):
     """Let whoever sees the product as a user change something for a few minutes."""
 
     name: ClassVar[str] = "allow_changes"
-    label: ClassVar[str] = "Allow changes"
+    label: ClassVar[str] = lazy("Allow changes")
     by_system: ClassVar[bool] = True
-    form: ClassVar[type[Form]] = WhyForm
-    done: ClassVar[str] = "allowed changes for a few minutes while seeing the product as {user}"
+    form: ClassVar[type[wtforms.Form]] = WhyForm
+    done: ClassVar[str] = lazy(
+        "{who} allowed changes for a few minutes while seeing the product as {user}."
+    )
 
     def __init__(self, impersonations: Callable[[], Impersonations]) -> None:
         self.impersonations = impersonations
@@ -213,6 +230,6 @@ class EndImpersonation(Action):
     """The end of an impersonation, as the history tells it; it happens by itself or by a button."""
 
     name: ClassVar[str] = "end_impersonation"
-    label: ClassVar[str] = "End of logging in as"
+    label: ClassVar[str] = lazy("End of logging in as")
     by_system: ClassVar[bool] = True
-    done: ClassVar[str] = "stopped seeing the product as {user}"
+    done: ClassVar[str] = lazy("{who} stopped seeing the product as {user}.")

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from ..i18n import lazy
 from .action import Action
 
 
@@ -9,6 +10,6 @@ class Many(Action):
     """The end of a job: one entry beside those of its users."""
 
     name: ClassVar[str] = "many"
-    label: ClassVar[str] = "Many users at once"
+    label: ClassVar[str] = lazy("Many users at once")
     by_system: ClassVar[bool] = True
-    done: ClassVar[str] = "did the same to many users"
+    done: ClassVar[str] = lazy("{who} did the same to many users.")

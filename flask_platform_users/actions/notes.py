@@ -4,40 +4,41 @@ import secrets
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from wtforms import BooleanField, Form, RadioField, TextAreaField
+from wtforms import BooleanField, RadioField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from ..binding import Mapping as Bound
+from ..i18n import _, lazy
 from ..results import UserRow
 from .action import Action, Unit
-from .forms import tidy
+from .forms import Form, tidy
 
 
 class NoteForm(Form):
     """What to write down."""
 
     text = TextAreaField(
-        "Note",
-        [DataRequired("Write something."), Length(max=1000)],
+        lazy("Note"),
+        [DataRequired(lazy("Write something.")), Length(max=1000)],
         filters=[tidy],
-        description="Only who may open this page reads it. The history keeps it too.",
+        description=lazy("Only who may open this page reads it. The history keeps it too."),
         render_kw={"rows": 5},
     )
-    pinned = BooleanField("Keep it at the top")
+    pinned = BooleanField(lazy("Keep it at the top"))
 
 
 class AddNote(Action):
     """Write a note on a user."""
 
     name: ClassVar[str] = "add_note"
-    label: ClassVar[str] = "Add note"
+    label: ClassVar[str] = lazy("Add note")
     icon: ClassVar[str] = "note"
     form: ClassVar[type[Form]] = NoteForm
-    done: ClassVar[str] = "wrote a note on {user}"
+    done: ClassVar[str] = lazy("{who} wrote a note on {user}.")
 
     def question(self, user: UserRow) -> str:
         """Ask for the text."""
-        return f"What should be known of {user.name}?"
+        return _("What should be known of %(user)s?", user=user.name)
 
     def reason(self, unit: Unit) -> str:
         """The history keeps the text."""
@@ -62,17 +63,17 @@ class AddNote(Action):
 class RemoveNoteForm(Form):
     """Which note."""
 
-    note = RadioField("Note", [InputRequired("Choose a note.")])
+    note = RadioField(lazy("Note"), [InputRequired(lazy("Choose a note."))])
 
 
 class RemoveNote(Action):
     """Take a note back. What the history tells of it stays."""
 
     name: ClassVar[str] = "remove_note"
-    label: ClassVar[str] = "Remove a note"
+    label: ClassVar[str] = lazy("Remove a note")
     icon: ClassVar[str] = "removed"
     form: ClassVar[type[Form]] = RemoveNoteForm
-    done: ClassVar[str] = "removed a note from {user}"
+    done: ClassVar[str] = lazy("{who} removed a note from {user}.")
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
         """In no menu: the notes themselves lead to it."""
@@ -80,7 +81,9 @@ class RemoveNote(Action):
 
     def refusal(self, unit: Unit) -> str | None:
         """There has to be one."""
-        return None if unit.directory.notes(unit.user) else f"{unit.user.name} has no notes."
+        if unit.directory.notes(unit.user):
+            return None
+        return _("%(user)s has no notes.", user=unit.user.name)
 
     def build_form(self, unit: Unit, data: Any = None) -> RemoveNoteForm:
         """Offer the user's notes."""
@@ -90,7 +93,7 @@ class RemoveNote(Action):
 
     def question(self, user: UserRow) -> str:
         """Ask which."""
-        return f"Which note on {user.name} should go?"
+        return _("Which note on %(user)s should go?", user=user.name)
 
     def reason(self, unit: Unit) -> str:
         """The history keeps which it was."""

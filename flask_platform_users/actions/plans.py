@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
+import wtforms
 from wtforms import (
     DecimalField,
-    Form,
     RadioField,
     SelectField,
     StringField,
@@ -22,9 +22,10 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from ..billing import Money, Offer, Subscription
 from ..binding import Mapping as Bound
 from ..errors import RefusedError
-from ..formatting import money, number
+from ..formatting import cost, number
 from ..granting import Granting, changeable, standing
 from ..guard import guarded
+from ..i18n import _, lazy
 from ..results import UserRow
 from ..standing import (
     changed_by,
@@ -36,15 +37,15 @@ from ..standing import (
     used_by,
 )
 from .action import Action, Impact, Unit
-from .forms import MomentField, refuse_beyond, tidy
+from .forms import Form, MomentField, refuse_beyond, tidy
 
 PERIODS = {
-    "week": "A week",
-    "month": "A month",
-    "half_year": "Six months",
-    "year": "A year",
-    "date": "Until the moment below",
-    "forever": "For good",
+    "week": lazy("A week"),
+    "month": lazy("A month"),
+    "half_year": lazy("Six months"),
+    "year": lazy("A year"),
+    "date": lazy("Until the moment below"),
+    "forever": lazy("For good"),
 }
 _MONTHS = {"month": 1, "half_year": 6, "year": 12}
 
@@ -55,16 +56,16 @@ def period_field(default: str, *, leave_out: str | None = None) -> SelectField:
     def choices() -> list[tuple[str, str]]:
         return [(name, label) for name, label in PERIODS.items() if name != leave_out]
 
-    return SelectField("For how long", [InputRequired()], choices=choices, default=default)
+    return SelectField(lazy("For how long"), [InputRequired()], choices=choices, default=default)
 
 
 def reason_field() -> StringField:
     """Return the field that says why."""
     return StringField(
-        "Reason",
-        [DataRequired("Say why."), Length(max=500)],
+        lazy("Reason"),
+        [DataRequired(lazy("Say why.")), Length(max=500)],
         filters=[tidy],
-        description="The history keeps it.",
+        description=lazy("The history keeps it."),
     )
 
 
@@ -88,14 +89,14 @@ class Period:
     def validate_period(self, field: SelectField) -> None:
         """Ask for the moment where one was announced."""
         if field.data == "date" and self.ends.data is None:
-            raise ValidationError("Say until when.")
+            raise ValidationError(_("Say until when."))
 
     def refuse_end(self, start: datetime) -> None:
         """Refuse an announced end that lies before a moment, or too far away to be meant."""
         end = self.ends.data
         if self.period.data == "date" and end is not None:
             if end <= max(start, datetime.now(UTC)):
-                raise ValidationError("Choose a moment after it begins, and still to come.")
+                raise ValidationError(_("Choose a moment after it begins, and still to come."))
             refuse_beyond(end)
 
 
@@ -107,32 +108,35 @@ class AmountField(DecimalField):
         super().process_formdata(valuelist)
         if self.data is not None and not (self.data.is_finite() and abs(self.data) < 10**12):
             self.data = None
-            raise ValueError("Give an amount.")
+            raise ValueError(_("Give an amount."))
 
 
 class OfferForm(Period, Form):
     """What, from when, until when, for how much, and why."""
 
-    offer = RadioField("Offer", [InputRequired("Choose one.")])
-    starts = MomentField("From", description="Leave it empty to begin now.")
+    offer = RadioField(lazy("Offer"), [InputRequired(lazy("Choose one."))])
+    starts = MomentField(lazy("From"), description=lazy("Leave it empty to begin now."))
     period = period_field("forever")
-    ends = MomentField("Until")
+    ends = MomentField(lazy("Until"))
     price = AmountField(
-        "Price",
-        [Optional(), NumberRange(min=0, max=Decimal("9999999999"), message="Give an amount.")],
+        lazy("Price"),
+        [
+            Optional(),
+            NumberRange(min=0, max=Decimal("9999999999"), message=lazy("Give an amount.")),
+        ],
         places=2,
-        description="Where another than the usual one was agreed on, in the same currency.",
+        description=lazy("Where another than the usual one was agreed on, in the same currency."),
     )
     reason = reason_field()
     note = TextAreaField(
-        "Note", [Length(max=1000)], filters=[lambda text: tidy(text) or ""], default=""
+        lazy("Note"), [Length(max=1000)], filters=[lambda text: tidy(text) or ""], default=""
     )
 
     def validate_starts(self, field: MomentField) -> None:
         """Refuse to begin in the past."""
         if field.data is not None:
             if field.data <= datetime.now(UTC):
-                raise ValidationError("Choose a moment that is still to come.")
+                raise ValidationError(_("Choose a moment that is still to come."))
             refuse_beyond(field.data)
 
     def validate_ends(self, field: MomentField) -> None:  # noqa: ARG002
@@ -142,7 +146,7 @@ class OfferForm(Period, Form):
     def validate_price(self, field: DecimalField) -> None:
         """Refuse fractions of the smallest coin."""
         if not field.errors and field.data is not None and field.data != round(field.data, 2):
-            raise ValidationError("Give an amount with at most two decimals.")
+            raise ValidationError(_("Give an amount with at most two decimals."))
 
 
 class _Giving(Action):
@@ -150,7 +154,7 @@ class _Giving(Action):
 
     icon: ClassVar[str] = "crown"
     shows_first: ClassVar[bool] = True
-    form: ClassVar[type[Form]] = OfferForm
+    form: ClassVar[type[wtforms.Form]] = OfferForm
     kind: ClassVar[Literal["plan", "add_on"]]
     noun: ClassVar[str]
 
@@ -201,7 +205,9 @@ class _Giving(Action):
         assert offer is not None  # noqa: S101  (the form refused anything else)
         price = agreed(form, offer)
         if form.price.data is not None and price is None:
-            raise RefusedError(f"{offer.name} has no price, so there is none to replace.")
+            raise RefusedError(
+                _("%(offer)s has no price, so there is none to replace.", offer=offer.name)
+            )
         granting = Granting(unit)
         starts = form.starts.data or granting.now
         kept = granting.add(
@@ -215,7 +221,9 @@ class _Giving(Action):
             note=form.note.data,
         )
         if kept is None:
-            raise RefusedError(f"{unit.user.name} has {offer.name} already.")
+            raise RefusedError(
+                _("%(user)s has %(offer)s already.", user=unit.user.name, offer=offer.name)
+            )
         unit.undo = {"grant": kept}
 
     def reverse(self, unit: Unit, kept: Mapping[str, Any]) -> bool | None:
@@ -227,15 +235,18 @@ class AssignPlan(_Giving):
     """Give a plan in place of the present one."""
 
     name: ClassVar[str] = "assign_plan"
-    label: ClassVar[str] = "Assign plan"
+    label: ClassVar[str] = lazy("Assign plan")
     for_many: ClassVar[bool] = True
-    done: ClassVar[str] = "assigned a plan to {user}"
+    done: ClassVar[str] = lazy("{who} assigned a plan to {user}.")
     kind: ClassVar[Literal["plan", "add_on"]] = "plan"
-    noun: ClassVar[str] = "Plan"
+    noun: ClassVar[str] = lazy("Plan")
 
     def question(self, user: UserRow) -> str:
         """Ask for the plan."""
-        return f"Which plan should {user.name} have? After its end the plan before it comes back."
+        return _(
+            "Which plan should %(user)s have? After its end the plan before it comes back.",
+            user=user.name,
+        )
 
     def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
         """Put the plan in place of the other; add-ons stay."""
@@ -246,16 +257,18 @@ class GiveAddOn(_Giving):
     """Give one of an add-on."""
 
     name: ClassVar[str] = "give_add_on"
-    label: ClassVar[str] = "Give add-on"
+    label: ClassVar[str] = lazy("Give add-on")
     icon: ClassVar[str] = "add_on"
     for_many: ClassVar[bool] = True
-    done: ClassVar[str] = "gave an add-on to {user}"
+    done: ClassVar[str] = lazy("{who} gave an add-on to {user}.")
     kind: ClassVar[Literal["plan", "add_on"]] = "add_on"
-    noun: ClassVar[str] = "Add-on"
+    noun: ClassVar[str] = lazy("Add-on")
 
     def question(self, user: UserRow) -> str:
         """Ask for the add-on."""
-        return f"Which add-on should {user.name} have? After its end it is taken back."
+        return _(
+            "Which add-on should %(user)s have? After its end it is taken back.", user=user.name
+        )
 
     def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
         """Count one more."""
@@ -265,20 +278,23 @@ class GiveAddOn(_Giving):
         """Tell what it costs, too."""
         yield from super().told(unit, offer, before)
         if offer.price is not None:
-            yield Impact(what=f"Price: {_cost(offer)} more", effect="moves")
+            yield Impact(what=_("Price: %(price)s more", price=_cost(offer)), effect="moves")
 
     def refusal(self, unit: Unit) -> str | None:
         """Without a subscription there is nothing to add to."""
         refused = super().refusal(unit)
         if refused is None and standing(unit).subscription is None:
-            return f"{unit.user.name} has no subscription to add to; assign a plan first."
+            return _(
+                "%(user)s has no subscription to add to; assign a plan first.",
+                user=unit.user.name,
+            )
         return refused
 
 
 class RemovalForm(Form):
     """Which add-on, and why."""
 
-    offer = RadioField("Add-on", [InputRequired("Choose one.")])
+    offer = RadioField(lazy("Add-on"), [InputRequired(lazy("Choose one."))])
     reason = reason_field()
 
 
@@ -286,12 +302,12 @@ class RemoveAddOn(Action):
     """Take one of an add-on away, however the user came by it."""
 
     name: ClassVar[str] = "remove_add_on"
-    label: ClassVar[str] = "Remove add-on"
+    label: ClassVar[str] = lazy("Remove add-on")
     icon: ClassVar[str] = "add_on_removed"
     shows_first: ClassVar[bool] = True
-    form: ClassVar[type[Form]] = RemovalForm
+    form: ClassVar[type[wtforms.Form]] = RemovalForm
     for_many: ClassVar[bool] = True
-    done: ClassVar[str] = "removed an add-on from {user}"
+    done: ClassVar[str] = lazy("{who} removed an add-on from {user}.")
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
         """Wherever the host's billing can be changed by hand."""
@@ -302,7 +318,7 @@ class RemoveAddOn(Action):
         refused = changeable(unit)
         subscription = standing(unit).subscription if refused is None else None
         if refused is None and not (subscription and subscription.add_ons):
-            return f"{unit.user.name} has no add-on."
+            return _("%(user)s has no add-on.", user=unit.user.name)
         return refused
 
     def build_form(self, unit: Unit, data: Any = None) -> RemovalForm:
@@ -317,7 +333,10 @@ class RemoveAddOn(Action):
 
     def question(self, user: UserRow) -> str:
         """Ask for the add-on."""
-        return f"Which add-on should be removed from {user.name}? One of it goes, at once."
+        return _(
+            "Which add-on should be removed from %(user)s? One of it goes, at once.",
+            user=user.name,
+        )
 
     def impact(self, unit: Unit) -> Iterable[Impact]:
         """Tell what is lost, and what is not paid any more."""
@@ -329,8 +348,8 @@ class RemoveAddOn(Action):
                 given = [g for g in found.live if (g.kind, g.offer_key) == ("add_on", offer.key)]
                 price = (given[-1].price if given else None) or offer.price
                 if price is not None:
-                    cost = _cost(replace(offer, price=price))
-                    yield Impact(what=f"Price: {cost} less", effect="moves")
+                    less = _("Price: %(price)s less", price=cost(price, offer.interval))
+                    yield Impact(what=less, effect="moves")
 
     def facts(self, unit: Unit) -> Mapping[str, str]:
         """Tell plan and add-ons."""
@@ -365,12 +384,12 @@ def difference(
     unit: Unit, before: Subscription | None, after: Subscription | None
 ) -> Iterator[Impact]:
     """Tell one subscription from another: plan, price, features, limits, what is over them."""
-    was, will = ("none" if s is None else s.plan for s in (before, after))
+    was, will = (_("none") if s is None else s.plan for s in (before, after))
     if was != will:
-        yield Impact(what=f"Plan: {was} → {will}", effect="moves")
-    paid, pays = (_cost(s) if s else "" for s in (before, after))
+        yield Impact(what=_("Plan: %(was)s → %(now)s", was=was, now=will), effect="moves")
+    paid, pays = (_cost(s) if s else _("none") for s in (before, after))
     if paid != pays:
-        yield Impact(what=f"Price: {paid or 'none'} → {pays or 'none'}", effect="moves")
+        yield Impact(what=_("Price: %(was)s → %(now)s", was=paid, now=pays), effect="moves")
     had, has = features_of(before), features_of(after)
     for feature in has:
         if feature not in had:
@@ -388,10 +407,20 @@ def difference(
     for name in dict.fromkeys((*old, *new)):
         title, limit = title_of(unit.mapping, name), new.get(name)
         if before is None or name not in old or old[name] != limit:
-            earlier = "" if name not in old else f"{_limit(old[name])} → "
-            yield Impact(what=f"{title}: {earlier}{_limit(limit)}", effect="moves")
+            now = _limit(limit)
+            line = _("%(limit)s: %(now)s", limit=title, now=now)
+            if name in old:
+                was = _limit(old[name])
+                line = _("%(limit)s: %(was)s → %(now)s", limit=title, was=was, now=now)
+            yield Impact(what=line, effect="moves")
         if limit is not None and used.get(name, 0) > limit:
-            yield Impact(what=f"{title}: {number(used[name])} of {number(limit)}", effect="over")
+            over = _(
+                "%(limit)s: %(used)s of %(number)s",
+                limit=title,
+                used=number(used[name]),
+                number=number(limit),
+            )
+            yield Impact(what=over, effect="over")
 
 
 def _quantities(subscription: Subscription | None) -> Counter[str]:
@@ -409,15 +438,15 @@ def months_after(start: datetime, months: int) -> datetime:
 
 
 def _label(offer: Offer) -> str:
-    return f"{offer.name}, {_cost(offer)}" if offer.price else offer.name
+    if offer.price is None:
+        return offer.name
+    return _("%(offer)s, %(price)s", offer=offer.name, price=_cost(offer))
 
 
 def _cost(priced: Offer | Subscription) -> str:
-    """Return what something costs for its interval; empty where it has no price."""
-    if priced.price is None:
-        return ""
-    return money(priced.price) + (f" a {priced.interval}" if priced.interval else "")
+    """Return what something costs for its interval."""
+    return _("none") if priced.price is None else cost(priced.price, priced.interval)
 
 
 def _limit(value: int | None) -> str:
-    return "unlimited" if value is None else number(value)
+    return _("unlimited") if value is None else number(value)

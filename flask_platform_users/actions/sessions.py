@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from wtforms import Form
 
+from ..i18n import _, lazy
 from ..results import UserRow
 from .action import Action, Unit
 from .forms import ReasonForm
@@ -13,16 +14,16 @@ class SignOut(Action):
     """End every session of a user's, whatever browser it is in; their status stays."""
 
     name: ClassVar[str] = "sign_out"
-    label: ClassVar[str] = "Sign out everywhere"
+    label: ClassVar[str] = lazy("Sign out everywhere")
     icon: ClassVar[str] = "sign_out"
     form: ClassVar[type[Form]] = ReasonForm
     for_many: ClassVar[bool] = True
     same_form: ClassVar[bool] = True
-    done: ClassVar[str] = "signed {user} out everywhere"
+    done: ClassVar[str] = lazy("{who} signed {user} out everywhere.")
 
     def question(self, user: UserRow) -> str:
         """Ask."""
-        return f"Sign {user.name} out everywhere? They can sign in again."
+        return _("Sign %(user)s out everywhere? They can sign in again.", user=user.name)
 
     def perform(self, unit: Unit) -> None:
         """Let no sign-in count that was before now."""

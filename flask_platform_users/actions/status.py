@@ -4,15 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from wtforms import Form, RadioField, StringField, ValidationError
+import wtforms
+from wtforms import RadioField, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from ..binding import Mapping as Bound
 from ..errors import HookError
-from ..formatting import STATUS_LABELS
+from ..formatting import STATUS_LABELS, channels
+from ..i18n import _, lazy
 from ..results import UserRow
 from .action import Action, Impact, Unit
-from .forms import MomentField, ReasonField, ReasonForm, refuse_beyond, tidy
+from .forms import Form, MomentField, ReasonField, ReasonForm, refuse_beyond, tidy
 
 BLOCK = ("blocked_at", "blocked_until", "block_reason", "status_before")
 """What the plugin keeps of a block."""
@@ -23,20 +25,20 @@ UNBLOCKED = {"blocked_at": None, "blocked_until": None, "block_reason": None, "s
 class StatusForm(Form):
     """Which status, and why."""
 
-    status = RadioField("Status", validators=[InputRequired("Choose a status.")])
-    reason = StringField("Reason", [Length(max=500)], filters=[tidy])
+    status = RadioField(lazy("Status"), validators=[InputRequired(lazy("Choose a status."))])
+    reason = StringField(lazy("Reason"), [Length(max=500)], filters=[tidy])
 
 
 class SetStatus(Action):
     """Change the status in the host's own tables, to any that they can express."""
 
     name: ClassVar[str] = "set_status"
-    label: ClassVar[str] = "Set status"
+    label: ClassVar[str] = lazy("Set status")
     icon: ClassVar[str] = "status"
-    form: ClassVar[type[Form]] = StatusForm
+    form: ClassVar[type[wtforms.Form]] = StatusForm
     for_many: ClassVar[bool] = True
     same_form: ClassVar[bool] = True
-    done: ClassVar[str] = "changed the status of {user}"
+    done: ClassVar[str] = lazy("{who} changed the status of {user}.")
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:
         """Wherever there is another status to write."""
@@ -50,7 +52,7 @@ class SetStatus(Action):
 
     def question(self, user: UserRow) -> str:
         """Ask for the status."""
-        return f"Which status should {user.name} have?"
+        return _("Which status should %(user)s have?", user=user.name)
 
     def perform(self, unit: Unit) -> bool | None:
         """Write it. A block of the plugin's own ends by it."""
@@ -80,17 +82,17 @@ class BlockForm(Form):
     """Why, and until when."""
 
     reason = ReasonField(
-        "Reason",
-        [DataRequired("Say why."), Length(max=500)],
+        lazy("Reason"),
+        [DataRequired(lazy("Say why.")), Length(max=500)],
         filters=[tidy],
-        description="The history keeps it, and the user may be told.",
+        description=lazy("The history keeps it, and the user may be told."),
     )
-    until = MomentField("Until", description="Leave it empty to block for good.")
+    until = MomentField(lazy("Until"), description=lazy("Leave it empty to block for good."))
 
     def validate_until(self, field: MomentField) -> None:
         """Refuse an end that has passed."""
         if field.data and field.data <= datetime.now(UTC):
-            raise ValidationError("Choose a moment that is still to come.")
+            raise ValidationError(_("Choose a moment that is still to come."))
         if field.data:
             refuse_beyond(field.data)
 
@@ -103,13 +105,13 @@ class Block(Action):
     """
 
     name: ClassVar[str] = "block"
-    label: ClassVar[str] = "Block"
+    label: ClassVar[str] = lazy("Block")
     icon: ClassVar[str] = "blocked"
     dangerous: ClassVar[bool] = True
-    form: ClassVar[type[Form]] = BlockForm
+    form: ClassVar[type[wtforms.Form]] = BlockForm
     for_many: ClassVar[bool] = True
     same_form: ClassVar[bool] = True
-    done: ClassVar[str] = "blocked {user}"
+    done: ClassVar[str] = lazy("{who} blocked {user}.")
 
     def __init__(self, reasons: Sequence[str] = ()) -> None:
         self.reasons = tuple(reasons)
@@ -121,7 +123,7 @@ class Block(Action):
     def refusal(self, unit: Unit) -> str | None:
         """A second block would hide the first one's reason."""
         if unit.user.status == "blocked":
-            return f"{unit.user.name} is blocked already."
+            return _("%(user)s is blocked already.", user=unit.user.name)
         return None
 
     def build_form(self, unit: Unit, data: Any = None) -> BlockForm:
@@ -132,14 +134,14 @@ class Block(Action):
 
     def question(self, user: UserRow) -> str:
         """Ask for the reason."""
-        return f"Block {user.name}? They are kept out until somebody unblocks them."
+        return _("Block %(user)s? They are kept out until somebody unblocks them.", user=user.name)
 
     def impact(self, unit: Unit) -> Iterable[Impact]:
         """Channels stop; nothing goes."""
         for count in unit.mapping.channels:
             number = unit.user.channels[count.name]
             if number:
-                yield Impact(what=f"{count.title} channels", count=number, effect="stops")
+                yield Impact(what=channels(count.title), count=number, effect="stops")
 
     def perform(self, unit: Unit) -> None:
         """Keep the block, and write the host's own word for it where there is one."""
@@ -165,12 +167,12 @@ class Unblock(Action):
     """End a block; the status from before it comes back."""
 
     name: ClassVar[str] = "unblock"
-    label: ClassVar[str] = "Unblock"
+    label: ClassVar[str] = lazy("Unblock")
     icon: ClassVar[str] = "active"
-    form: ClassVar[type[Form]] = ReasonForm
+    form: ClassVar[type[wtforms.Form]] = ReasonForm
     for_many: ClassVar[bool] = True
     same_form: ClassVar[bool] = True
-    done: ClassVar[str] = "unblocked {user}"
+    done: ClassVar[str] = lazy("{who} unblocked {user}.")
 
     def offered(self, user: UserRow, mapping: Bound) -> bool:  # noqa: ARG002
         """Whoever is blocked."""
@@ -179,14 +181,17 @@ class Unblock(Action):
     def refusal(self, unit: Unit) -> str | None:
         """Only a block made here can be taken back here."""
         if unit.user.status != "blocked":
-            return f"{unit.user.name} is not blocked."
+            return _("%(user)s is not blocked.", user=unit.user.name)
         if not unit.kept().get("blocked_at"):
-            return f"{unit.user.name} was blocked elsewhere in the product; set a status instead."
+            return _(
+                "%(user)s was blocked elsewhere in the product; set a status instead.",
+                user=unit.user.name,
+            )
         return None
 
     def question(self, user: UserRow) -> str:
         """Ask."""
-        return f"Unblock {user.name}? The status from before the block comes back."
+        return _("Unblock %(user)s? The status from before the block comes back.", user=user.name)
 
     def perform(self, unit: Unit) -> None:
         """Forget the block, and write back the status from before."""
@@ -209,10 +214,10 @@ class EndBlock(Action):
     """Settle a block whose end has come."""
 
     name: ClassVar[str] = "end_block"
-    label: ClassVar[str] = "End of a block"
+    label: ClassVar[str] = lazy("End of a block")
     icon: ClassVar[str] = "active"
     by_system: ClassVar[bool] = True
-    done: ClassVar[str] = "ended the block of {user}, whose time was over"
+    done: ClassVar[str] = lazy("{who} ended the block of {user}, whose time was over.")
 
     def perform(self, unit: Unit) -> bool | None:
         """Forget it; where the host still says blocked, the status from before comes back."""

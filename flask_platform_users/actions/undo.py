@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
+from ..i18n import _, again, english, joined, lazy
 from ..results import facts
 from .action import Action, Unit
 
@@ -20,12 +21,12 @@ class Undo(Action):
     """
 
     name: ClassVar[str] = "undo"
-    label: ClassVar[str] = "Undo"
+    label: ClassVar[str] = lazy("Undo")
     icon: ClassVar[str] = "restore"
     by_system: ClassVar[bool] = True
     for_many: ClassVar[bool] = True
     same_form: ClassVar[bool] = True
-    done: ClassVar[str] = "took back what was done to {user}"
+    done: ClassVar[str] = lazy("{who} took back what was done to {user}.")
 
     def __init__(
         self, original: Action | None = None, *, seq: int | None = None, job: str | None = None
@@ -45,7 +46,7 @@ class Undo(Action):
         """Say what changed in between."""
         entry = self._entry(unit)
         if entry is None:
-            return "This cannot be taken back any more."
+            return _("This cannot be taken back any more.")
         event = unit.mapping.tables.event.c
         later = unit.session.execute(
             sa.select(event.action, event.changes)
@@ -61,17 +62,33 @@ class Undo(Action):
             bind_arguments=unit.mapping.bind,
         ).first()
         if later is not None:
-            told = "; ".join(
-                f"{name} from “{was or 'none'}” to “{now or 'none'}”"
-                for name, (was, now) in json.loads(later.changes).items()
+            told = joined(
+                "; ",
+                (
+                    _(
+                        "%(fact)s from “%(was)s” to “%(now)s”",
+                        fact=again(name),
+                        was=again(was or "none"),
+                        now=again(now or "none"),
+                    )
+                    for name, (was, now) in json.loads(later.changes).items()
+                ),
             )
-            return f"{unit.user.name} was changed since then: {told}."
-        present = facts(unit.user) | dict(self.original.facts(unit))
+            return _(
+                "%(user)s was changed since then: %(changes)s.",
+                user=unit.user.name,
+                changes=told,
+            )
+        with english():
+            present = facts(unit.user) | dict(self.original.facts(unit))
         for name, (_before, after) in json.loads(entry.changes).items():
             if name in present and present[name] != after:
-                return (
-                    f"{unit.user.name} was changed since then: {name} was “{after or 'none'}” "
-                    f"and is “{present[name] or 'none'}” now."
+                return _(
+                    "%(user)s was changed since then: %(fact)s was “%(was)s” and is “%(now)s” now.",
+                    user=unit.user.name,
+                    fact=again(name),
+                    was=again(after or "none"),
+                    now=again(present[name] or "none"),
                 )
         return None
 

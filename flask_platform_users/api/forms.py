@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms.fields.choices import SelectFieldBase
 
 from ..actions import Action
+from ..actions.forms import too_long
 from ..formatting import in_zone
 
 _KINDS: tuple[tuple[type[wtforms.Field], str], ...] = (
@@ -117,8 +118,7 @@ def _schema_field(field: wtforms.Field) -> fields.Field[Any]:
     limit = longest(field)
     checks: list[Any] = [storable]
     if limit is not None:
-        too_long = f"Field cannot be longer than {limit} characters."
-        checks.append(validate.Length(max=limit, error=too_long))
+        checks.append(validate.Length(max=limit, error=too_long(limit)))
     if kind == "choices":
         return fields.List(fields.String(validate=checks), allow_none=True)
     return fields.String(validate=checks, allow_none=True)

@@ -9,8 +9,9 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ..door import NO_USER, RETRY_AFTER, Door
+from ..door import RETRY_AFTER, Door
 from ..errors import (
+    NO_USER,
     HookError,
     InvalidError,
     NotFoundError,
@@ -42,6 +43,7 @@ INVALID = "Some values need another look."
 def problem(status: int, detail: str, **members: Any) -> Response:
     """Return the response that says what went wrong, in a sentence."""
     title = HTTP_STATUS_CODES[status]
+    detail = str(detail)
     response = jsonify(type="about:blank", title=title, status=status, detail=detail, **members)
     response.status_code = status
     response.mimetype = MEDIA_TYPE
