@@ -12,8 +12,17 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from .actions import Action
 from .door import Door, secret_keys
-from .errors import HookError, InvalidError, NotFoundError, RefusedError, StaleError
+from .errors import (
+    NO_USER,
+    HookError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    StaleError,
+    could_not,
+)
 from .history import History
+from .i18n import _
 from .orders import Order, Result
 from .pages import ActionPage
 from .sessions import Sessions
@@ -30,7 +39,7 @@ class ActionViews:
         """Ask for an action, and do it."""
         action = self.door.actions.get(name)
         if action is None or action.by_system:
-            abort(404, "There is no such action.")
+            abort(404, _("There is no such action."))
         answer = self.sessions.ask_to_sign_in_again() if action.fresh else None
         if answer is not None:
             return answer
@@ -47,7 +56,7 @@ class ActionViews:
         except (InvalidError, StaleError) as caught:
             error = caught
         except NotFoundError:
-            abort(404, "There is no such user on this platform.")
+            abort(404, NO_USER)
         except RefusedError as caught:
             return self._refused(caught, key)
         except HookError as caught:
@@ -58,12 +67,12 @@ class ActionViews:
         """Take back what an entry of the history tells, if nothing has touched it since."""
         event = History(self.door.directory()).done(seq)
         if event is None:
-            abort(404, "There is no such entry on this platform.")
+            abort(404, _("There is no such entry on this platform."))
         bulk, key = self.door.bulk(), str(event.user_key)
         try:
             undone = bulk.undo(event)
         except NotFoundError:
-            abort(404, "There is no such user on this platform.")
+            abort(404, NO_USER)
         except RefusedError as refused:
             if event.user_key is None:
                 raise
@@ -83,7 +92,7 @@ class ActionViews:
                 action, key, data or request.args or None, sent=data is not None
             )
         except NotFoundError:
-            abort(404, "There is no such user on this platform.")
+            abort(404, NO_USER)
         except RefusedError as refused:
             return self._refused(refused, key)
         except HookError as failed:
@@ -104,7 +113,7 @@ class ActionViews:
             prompt=prompt,
             error=None if error is None else error.sentence,
             hidden=hidden,
-            button="Show what changes" if asks_again else action.label,
+            button=_("Show what changes") if asks_again else action.label,
         )
         return self.door.render("action.html", view=page), 200 if error is None else error.status
 
@@ -120,14 +129,11 @@ class ActionViews:
         return redirect(url_for(".show_user", key=key, **arguments), 303)
 
     def _refused(self, error: RefusedError, key: str) -> ResponseReturnValue:
-        return self._not_done("This was not done", error.sentence, key), error.status
+        return self._not_done(_("This was not done"), error.sentence, key), error.status
 
     def _failed(self, error: HookError, key: str) -> ResponseReturnValue:
-        sentence = (
-            f"The product could not do its part ({error.hook}). Nothing was changed, and the "
-            "error was recorded."
-        )
-        return self._not_done("This failed", sentence, key), 500
+        sentence = could_not(error)
+        return self._not_done(_("This failed"), sentence, key), 500
 
     def _not_done(self, title: str, sentence: str, key: str) -> str:
         return self.door.render("refused.html", title=title, sentence=sentence, key=key)
@@ -154,7 +160,7 @@ class ActionViews:
         try:
             return self._seal(name).loads(data[name]) if data.get(name) else None
         except BadSignature:
-            abort(400, "This form was not made here. Nothing was changed: open it again.")
+            abort(400, _("This form was not made here. Nothing was changed: open it again."))
 
     def _seal(self, name: str) -> URLSafeSerializer:
         salt = f"flask-platform-users.{name}.{self.door.extension.name}"

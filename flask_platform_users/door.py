@@ -369,7 +369,7 @@ def secret_keys() -> list[bytes]:
 
 def _sentence(error: ValidationError) -> str:
     messages = error.messages if isinstance(error.messages, dict) else {"query": error.messages}
-    return " ".join(f"{name}: {' '.join(found)}" for name, found in messages.items())
+    return " ".join(f"{name}: {' '.join(map(str, found))}" for name, found in messages.items())
 
 
 def harden(app: App, name: str) -> None:

@@ -42,6 +42,15 @@ class HookError(Exception):
         super().__init__(f"{hook} {what}; nothing was changed.")
 
 
+def could_not(error: HookError) -> str:
+    """Say that code of the host failed."""
+    return _(
+        "The product could not do its part (%(hook)s). Nothing was changed, and the error was "
+        "recorded.",
+        hook=error.hook,
+    )
+
+
 class RefusedError(Exception):
     """An action was not done, for a reason that a person can understand.
 

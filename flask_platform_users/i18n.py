@@ -234,7 +234,7 @@ class Language:
         return text
 
     def _value(self, name: str, value: str) -> str:
-        return value if name in _NAMES else self.text(value)
+        return value if name in _NAMES else self.again(value)
 
     @functools.cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], str]]:

@@ -12,6 +12,7 @@ from .bulk import MODES, Bulk
 from .door import Door
 from .errors import InvalidError
 from .history import csv_line
+from .i18n import _, english, lazy
 from .job_records import OPEN, TOGETHER, Job
 from .pages import JobPage, JobsPage, ManyPage
 from .schemas import PER_PAGE
@@ -23,9 +24,9 @@ BY_HAND = ", then changed by hand"
 GOES = {("keep", False), ("none", False), ("all", False), ("page", True), ("do", True)}
 """What the buttons of the list may say, each with whether it says where to."""
 
-NOBODY = "Nobody is chosen. Tick the users first."
+NOBODY = lazy("Nobody is chosen. Tick the users first.")
 
-NO_ACTION = "There is no such action for many users."
+NO_ACTION = lazy("There is no such action for many users.")
 
 
 class ManyViews:
@@ -40,13 +41,13 @@ class ManyViews:
     def pick(self) -> ResponseReturnValue:
         """Take what was ticked on a page of the list, and go on to where the button leads."""
         if max(len(request.form.getlist(name)) for name in ("key", "listed")) > PER_PAGE[-1]:
-            abort(413, "Nothing was changed: no page of the list has so many users.")
+            abort(413, _("Nothing was changed: no page of the list has so many users."))
         if not any(action.for_many for action in self.door.allowed_actions()):
             abort(403)
         arguments = self._list_arguments()
-        go, _, what = request.form.get("go", "").partition(":")
-        if (go, bool(what)) not in GOES:
-            abort(400, "Nothing was changed: this form was not made here.")
+        go, colon, what = request.form.get("go", "").partition(":")
+        if (go, bool(colon and what)) not in GOES:
+            abort(400, _("Nothing was changed: this form was not made here."))
         action = self._action(what) if go == "do" else None
         job = retried(self.door.extension.db.session, lambda: self._pick(go))
         if action is not None:
@@ -75,7 +76,9 @@ class ManyViews:
         else:
             changed = jobs.pick(job, ticked, among=request.form.getlist("listed"))
             if changed and job.chosen and not job.chosen.endswith(BY_HAND):
-                jobs.describe(job, job.chosen + BY_HAND)
+                with english():
+                    chosen = _("%(chosen)s, then changed by hand", chosen=job.chosen)
+                jobs.describe(job, chosen)
         self._commit()
         return job
 
@@ -91,7 +94,7 @@ class ManyViews:
         data = request.form if request.method == "POST" else None
         mode = (job.form if data is None else data).get("mode", "together")
         if mode not in MODES:
-            abort(400, "Nothing was changed: this form was not made here.")
+            abort(400, _("Nothing was changed: this form was not made here."))
         error = None
         try:
             form = bulk.form(job, action, data)
@@ -199,7 +202,7 @@ class ManyViews:
     def _seen(self, bulk: Bulk, job_id: str) -> Job:
         job = bulk.jobs.get(job_id)
         if job is None:
-            abort(404, "There is no such job on this platform.")
+            abort(404, _("There is no such job on this platform."))
         if job.state == "picking":
             bulk.require_own(job)
         return job

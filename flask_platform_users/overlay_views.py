@@ -27,6 +27,7 @@ from .actions import AllowChanges
 from .actions.impersonation import WhyForm
 from .door import Door, secret_keys
 from .errors import ConfigurationError, HookError, InvalidError, NotFoundError, RefusedError
+from .i18n import _, lazy
 from .impersonation import SAFE, WRITING
 from .orders import Order
 from .pipeline import Pipeline
@@ -36,7 +37,7 @@ from .zones import zone_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OVER = "The product is not seen as somebody else any more."
+_OVER = lazy("The product is not seen as somebody else any more.")
 
 FORBIDDEN = "_platform_users_forbidden"
 """The attribute of a view that is closed while somebody is impersonated."""
@@ -118,7 +119,7 @@ class OverlayViews:
             overlay.owner, "allow_changes", overlay.user
         )
         if not _wants_html():
-            return _plainly(403, "This was not done: the product is only seen as somebody else.")
+            return _plainly(403, _("This was not done: the product is only seen as somebody else."))
         came_from = more.get("came_from") or _came_from()
         return self._page(
             "overlay_refused.html",
@@ -262,7 +263,7 @@ def _wants_html() -> bool:
 
 
 def _plainly(status: int, sentence: str) -> Response:
-    response = jsonify(error=sentence)
+    response = jsonify(error=str(sentence))
     response.status_code = status
     return response
 

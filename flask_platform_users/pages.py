@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from flask import url_for
 from flask_wtf.csrf import generate_csrf
 
-from .actions import Action, GrantAction
+from .actions import Action, GrantAction, Impact
 from .audit import OUTCOMES
 from .billing import Subscription
 from .binding import Sort
@@ -18,7 +18,7 @@ from .filters import Filter
 from .formatting import STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
-from .i18n import _, lazy, ngettext
+from .i18n import _, again, lazy, ngettext
 from .impersonation import Receipt, Visit
 from .job_records import OPEN, WORKING, Job
 from .mapping import Count
@@ -467,6 +467,11 @@ class JobPage:
     def label(self) -> str:
         """What was ordered."""
         return self.action.label if self.action else self.job.action
+
+    @property
+    def impact(self) -> list[Impact]:
+        """What it means, summed over all who change."""
+        return [replace(line, what=again(line.what)) for line in self.job.impact]
 
     @property
     def undo(self) -> int | None:

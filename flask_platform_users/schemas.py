@@ -1,7 +1,7 @@
 """What a request may ask, as marshmallow schemas."""
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from collections.abc import Mapping as Mapped
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, ClassVar, TypeVar, cast
@@ -11,6 +11,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre
 from .audit import OUTCOMES
 from .directory import ListQuery
 from .filters import LONGEST, Filter
+from .i18n import gettext, lazy
 from .search import SearchError, Term, parse
 
 PER_PAGE = (25, 50, 100)
@@ -25,6 +26,8 @@ WITHIN = (7, 30, 90)
 
 DIRECTIONS = ("asc", "desc")
 
+_NO_DATE: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid": lazy("Not a valid date.")}
+
 
 S = TypeVar("S", bound="FilterSchema")
 
@@ -34,9 +37,21 @@ def _tidy(data: Mapped[str, str]) -> dict[str, str]:
     return {name: value for name, value in trimmed.items() if value}
 
 
+def _one_of(choices: Iterable[str]) -> validate.OneOf:
+    return validate.OneOf(list(choices), error=lazy("Must be one of: {choices}."))
+
+
+def _at_most(longest: int) -> validate.Length:
+    return validate.Length(max=longest, error=lazy("Longer than maximum length {max}."))
+
+
+def _like(pattern: str) -> validate.Regexp:
+    return validate.Regexp(pattern, error=lazy("String does not match expected pattern."))
+
+
 def _plain(value: str) -> None:
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
-        raise ValidationError("has characters that cannot be searched for.")
+        raise ValidationError(gettext("has characters that cannot be searched for."))
 
 
 class HistorySchema(Schema):
@@ -51,14 +66,14 @@ class HistorySchema(Schema):
 
         unknown = EXCLUDE
 
-    user = fields.String(validate=[validate.Length(max=255), _plain])
-    actor = fields.String(validate=[validate.Length(max=255), _plain])
-    action = fields.String(validate=[validate.Length(max=64), _plain])
-    outcome = fields.String(validate=validate.OneOf(OUTCOMES))
-    since = fields.Date(format="%Y-%m-%d")
-    until = fields.Date(format="%Y-%m-%d")
-    before = fields.String(validate=validate.Regexp("^[0-9]{1,18}$"))
-    after = fields.String(validate=validate.Regexp("^[0-9]{1,18}$"))
+    user = fields.String(validate=[_at_most(255), _plain])
+    actor = fields.String(validate=[_at_most(255), _plain])
+    action = fields.String(validate=[_at_most(64), _plain])
+    outcome = fields.String(validate=_one_of(OUTCOMES))
+    since = fields.Date(format="%Y-%m-%d", error_messages=_NO_DATE)
+    until = fields.Date(format="%Y-%m-%d", error_messages=_NO_DATE)
+    before = fields.String(validate=_like("^[0-9]{1,18}$"))
+    after = fields.String(validate=_like("^[0-9]{1,18}$"))
 
     def __init__(self, *, zone: tzinfo) -> None:
         super().__init__()
@@ -78,7 +93,7 @@ class HistorySchema(Schema):
                     begins = datetime.combine(data[name] + timedelta(days=later), time.min)
                     data[name] = begins.replace(tzinfo=self.zone).astimezone(UTC)
                 except OverflowError:
-                    raise ValidationError("is too far away.", name) from None
+                    raise ValidationError(gettext("is too far away."), name) from None
         for name in ("before", "after"):
             if name in data:
                 data[name] = int(data[name])
@@ -93,10 +108,10 @@ class GrantedSchema(Schema):
 
         unknown = EXCLUDE
 
-    kind = fields.String(validate=validate.OneOf(("plan", "add_on")))
-    within = fields.String(validate=validate.OneOf([str(days) for days in WITHIN]))
-    after = fields.String(validate=validate.Regexp("^[0-9a-f]{32}$"))
-    before = fields.String(validate=validate.Regexp("^[0-9a-f]{32}$"))
+    kind = fields.String(validate=_one_of(("plan", "add_on")))
+    within = fields.String(validate=_one_of(str(days) for days in WITHIN))
+    after = fields.String(validate=_like("^[0-9a-f]{32}$"))
+    before = fields.String(validate=_like("^[0-9a-f]{32}$"))
 
     @pre_load
     def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
@@ -128,7 +143,7 @@ class FilterSchema(Schema):
 
     q = fields.String(
         load_default="",
-        validate=[validate.Length(max=TYPED_LENGTH), _plain],
+        validate=[_at_most(TYPED_LENGTH), _plain],
         metadata={"description": _ABOUT_Q},
     )
 
@@ -165,11 +180,11 @@ class ListSchema(FilterSchema):
     """The query string of the list. Names it does not know are ignored."""
 
     sort = fields.String(load_default=None)
-    direction = fields.String(load_default=None, validate=validate.OneOf(DIRECTIONS))
+    direction = fields.String(load_default=None, validate=_one_of(DIRECTIONS))
     per_page = fields.String(
-        load_default=str(PER_PAGE[0]), validate=validate.OneOf([str(size) for size in PER_PAGE])
+        load_default=str(PER_PAGE[0]), validate=_one_of(str(size) for size in PER_PAGE)
     )
-    cursor = fields.String(load_default=None, validate=validate.Length(max=2000))
+    cursor = fields.String(load_default=None, validate=_at_most(2000))
 
 
 def filter_schema(
@@ -189,7 +204,7 @@ def filter_schema(
     """
     parts: dict[str, fields.Field[Any]] = {each.name: _field(each) for each in filters}
     if sorts:
-        parts["sort"] = fields.String(load_default=None, validate=validate.OneOf(list(sorts)))
+        parts["sort"] = fields.String(load_default=None, validate=_one_of(sorts))
     schema = cast("type[S]", base.from_dict(parts, name=base.__name__))
     schema.operators = {each.name: each for each in filters}
     schema.zone = zone
@@ -198,9 +213,9 @@ def filter_schema(
 
 def _field(asked: Filter) -> fields.Field[Any]:
     if asked.words:
-        return fields.String(load_default=None, validate=validate.OneOf(list(asked.words)))
+        return fields.String(load_default=None, validate=_one_of(asked.words))
     return fields.String(
         load_default=None,
-        validate=[validate.Length(max=LONGEST), _plain],
+        validate=[_at_most(LONGEST), _plain],
         metadata={"description": str(asked.title)},
     )

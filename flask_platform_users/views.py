@@ -23,6 +23,7 @@ from .export_views import ExportViews, history_query, history_wanted
 from .files import send
 from .grants import GrantQuery, Grants
 from .history import MEANT, History, HistoryQuery
+from .i18n import _
 from .listing import listed
 from .many_views import ManyViews
 from .overlay_views import OverlayViews
@@ -128,7 +129,7 @@ class PageViews:
         try:
             found = listed(directory, wanted, mount=self.door.extension.name, secrets=secret_keys())
         except CursorError:
-            abort(400, "This link to a page of the list is not valid, or not any more.")
+            abort(400, _("This link to a page of the list is not valid, or not any more."))
         if wrong is not None:
             found = found.of_nobody()
         allowed = self.door.allowed_actions()
@@ -236,7 +237,7 @@ class PageViews:
         """Show what was given by hand."""
         directory = self.door.directory()
         if directory.mapping.by_hand is None:
-            abort(404, "Nothing is given by hand in this product.")
+            abort(404, _("Nothing is given by hand in this product."))
         wanted = asked(GrantedSchema())
         page = Grants(directory).page(GrantQuery(**wanted))
         return self.door.render(
@@ -259,7 +260,7 @@ class PageViews:
         impersonations = self.door.impersonations
         receipt = impersonations.receipt(self.door.platform(), seq) if seq < 2**63 else None
         if receipt is None:
-            abort(404, "There is no such impersonation on this platform.")
+            abort(404, _("There is no such impersonation on this platform."))
         return self.door.render(
             "impersonation.html",
             view=ImpersonationPage(
@@ -272,7 +273,7 @@ class PageViews:
 
     def not_impersonating(self) -> ResponseReturnValue:
         """Say that there is nothing to stop; what goes on is stopped before it comes to this."""
-        abort(409, "You do not see the product as anybody else. Nothing was changed.")
+        abort(409, _("You do not see the product as anybody else. Nothing was changed."))
 
     def show_history(self) -> ResponseReturnValue:
         """Show what was done on the platform."""
@@ -294,7 +295,7 @@ class PageViews:
     def _message(self, history: History, user: UserDetails | None = None) -> Message | None:
         """Return what to say of the action that led here, and whether it can be taken back."""
         if request.args.get("unchanged"):
-            return Message("There was nothing to do.")
+            return Message(_("There was nothing to do."))
         seq = request.args.get("done", "")
         if not re.fullmatch("[0-9]{1,18}", seq):
             return None

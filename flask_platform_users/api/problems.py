@@ -18,26 +18,28 @@ from ..errors import (
     RefusedError,
     StaleError,
     TooManyError,
+    could_not,
 )
+from ..i18n import _, lazy
 
 MEDIA_TYPE = "application/problem+json"
 
 _SENTENCES = {
-    400: "The request could not be read.",
-    401: "Sign in, or send the token of somebody who runs a platform.",
-    403: "You do not have the right to do this.",
-    404: "There is nothing at this address.",
-    405: "This address does not answer that method.",
-    413: "The body is too large.",
-    429: "This was asked for too often. Wait a while.",
-    500: "The product failed. The error was noted.",
-    503: "The product cannot answer just now. Nothing was changed; try again in a moment.",
+    400: lazy("The request could not be read."),
+    401: lazy("Sign in, or send the token of somebody who runs a platform."),
+    403: lazy("You do not have the right to do this."),
+    404: lazy("There is nothing at this address."),
+    405: lazy("This address does not answer that method."),
+    413: lazy("The body is too large."),
+    429: lazy("This was asked for too often. Wait a while."),
+    500: lazy("The product failed. The error was noted."),
+    503: lazy("The product cannot answer just now. Nothing was changed; try again in a moment."),
 }
 _A_MINUTE = "60"
 _ALL = "_schema"
 """Where an error is told that is of no field; marshmallow's word for it."""
 
-INVALID = "Some values need another look."
+INVALID = lazy("Some values need another look.")
 
 
 def problem(status: int, detail: str, **members: Any) -> Response:
@@ -104,7 +106,7 @@ class Problems:
             changed = {
                 name: {"seen": seen, "now": now} for name, (seen, now) in error.changed.items()
             }
-            return problem(412, "The user changed since you looked.", changed=changed)
+            return problem(412, _("The user changed since you looked."), changed=changed)
         status = 429 if isinstance(error, TooManyError) else error.status
         return problem(status, error.sentence)
 
@@ -112,8 +114,7 @@ class Problems:
         """Answer that code of the host failed."""
         return problem(
             500,
-            f"The product could not do its part ({error.hook}). Nothing was changed, and the "
-            "error was recorded.",
+            could_not(error),
         )
 
     def invalid(self, error: ValidationError) -> Response:

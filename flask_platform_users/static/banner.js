@@ -9,7 +9,8 @@
   const show = () => {
     const seconds = Math.max(0, Math.round((end - Date.now()) / 1000));
     const two = (number) => String(number).padStart(2, "0");
-    shown.textContent = seconds ? `${Math.floor(seconds / 60)}:${two(seconds % 60)} left` : "time is over";
+    const left = `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
+    shown.textContent = seconds ? shown.dataset.left.replace("{time}", left) : shown.dataset.over;
     if (seconds) setTimeout(show, 1000);
   };
   show();

@@ -442,7 +442,7 @@ function count(event) {
   if (all && event?.target === all) for (const tick of ticks()) tick.checked = all.checked;
   const here = ticks().filter((tick) => tick.checked).length;
   const chosen = Number(number.dataset.puElsewhere) + here;
-  number.textContent = chosen.toLocaleString(document.documentElement.lang || "en");
+  number.textContent = chosen.toLocaleString(number.closest("[lang]")?.lang || "en");
   form.classList.toggle("pu-many-used", chosen > 0);
   if (!all) return;
   all.checked = here > 0 && here === ticks().length;
