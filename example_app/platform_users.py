@@ -4,6 +4,7 @@ from typing import Any
 
 from flask_platform_users import (
     Block,
+    Column,
     Count,
     Impersonation,
     PlatformUsers,
@@ -89,6 +90,7 @@ platform_users = PlatformUsers(
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
     filters=filters,
+    columns=[..., Column("company", User.company, label="Company", sort=True, search=True)],
     billing=billing,
     actions=with_defaults(
         Block(reasons=["Subscription overdue", "Under review", "Spam"]),

@@ -9,6 +9,7 @@ from .actions import (
     with_defaults,
 )
 from .billing import AddOn, Billing, ManualBilling, Money, Offer, Subscription
+from .columns import DEFAULT_COLUMNS, Column
 from .directory import Directory
 from .errors import ConfigurationError
 from .extension import PlatformUsers
@@ -21,12 +22,14 @@ from .policy import Policy
 
 __all__ = [
     "DEFAULT_ACTIONS",
+    "DEFAULT_COLUMNS",
     "Action",
     "AddOn",
     "Billing",
     "Block",
     "Booked",
     "Catalogue",
+    "Column",
     "ConfigurationError",
     "Count",
     "Directory",

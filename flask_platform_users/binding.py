@@ -3,13 +3,14 @@
 import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import QueryableAttribute, aliased
 
 from .billing import Billing, ManualBilling
+from .columns import DEFAULT_COLUMNS, Column
 from .filters import Filter
 from .formatting import FILTER_LABELS
 from .i18n import lazy
@@ -17,9 +18,11 @@ from .inspection import (
     clause,
     is_counter,
     is_indexed,
+    is_text,
     key_of,
     known_words,
     mapper_of,
+    python_type,
     target_of,
     word,
 )
@@ -61,6 +64,7 @@ class Mapping:
         shut_out: the statuses that nobody may be signed in with.
         on_sessions_revoked: the host's function for what else lets a user in.
         own_filters: what the host lets the list be narrowed by, beside what we do.
+        columns: the columns of the list, in order.
         delete: the host's function that deletes a user for good; None where their row and its
             cascades are all there is.
     """
@@ -75,6 +79,7 @@ class Mapping:
     shut_out: Collection[str] = ("blocked", "inactive")
     on_sessions_revoked: Callable[[Any], None] | None = None
     own_filters: Sequence[Filter] = ()
+    columns: Sequence[Column] = DEFAULT_COLUMNS
 
     @functools.cached_property
     def by_hand(self) -> ManualBilling | None:
@@ -90,6 +95,17 @@ class Mapping:
     def bind(self) -> dict[str, Any]:
         """What leads each statement to the database of the users (``bind_arguments``)."""
         return {"mapper": mapper_of(self.users.model)}
+
+    @functools.cached_property
+    def own_columns(self) -> dict[Column, Expression]:
+        """The columns that the host has added, and what is read for them."""
+        return {column: column.value for column in self.columns if column.value is not None}
+
+    @functools.cached_property
+    def searched(self) -> tuple[Expression, ...]:
+        """What the search looks in."""
+        own = (value for column, value in self.own_columns.items() if column.search)
+        return (self.users.username, self.users.email, *own)
 
     @functools.cached_property
     def statuses(self) -> tuple[str, ...]:
@@ -263,21 +279,26 @@ class Mapping:
         found = []
         if users.created is not None:
             found.append(self._sort("created", users.created, descending=True))
-        by_name = self._sort("contact", users.username)
-        if not by_name.indexed:
-            by_name = self._sort("contact", sa.func.lower(users.username, type_=sa.String))
-        found.append(by_name)
+        found.append(self._sort("contact", users.username))
         if users.last_login is not None:
             found.append(self._sort("last_login", users.last_login, descending=True))
         found.append(Sort("status", self.status))
         if channels is not None:
             found.append(Sort("channels", channels, descending=True))
+        for column, value in self.own_columns.items():
+            if column.sort:
+                latest_first = python_type(value) in {date, datetime}
+                found.append(self._sort(column.name, value, descending=latest_first))
         return found
 
     def _sort(self, name: str, value: Expression, *, descending: bool = False) -> Sort:
-        nullable = getattr(clause(value), "nullable", True)
+        nullable = bool(getattr(clause(value), "nullable", True))
         indexed = is_indexed(self.users.platform, value)
-        return Sort(name, value, bool(nullable), descending, indexed)
+        if isinstance(clause(value).type, sa.Enum):  # a cursor carries no member of one
+            value, indexed = sa.cast(value, sa.String(255)), False
+        elif is_text(value) and not indexed:
+            value = sa.func.lower(value, type_=sa.String)
+        return Sort(name, value, nullable, descending, indexed)
 
     @functools.cached_property
     def roles(self) -> sa.ColumnElement[Any] | None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import QueryableAttribute
 from .actions import Action
 from .billing import Billing
 from .billing_checks import model_billing_faults
+from .column_checks import column_faults
 from .impersonation import LONGEST, Impersonation
 from .inspection import (
     clause,
@@ -83,6 +84,7 @@ def argument_faults(
     users: Any,
     channels: Any,
     usage: Any,
+    columns: Any,
     billing: Any,
     policy: Any,
     actions: Any,
@@ -113,7 +115,9 @@ def argument_faults(
     yield from _name_faults(counts)
     yield from _action_faults(actions)
     wrong = list(_kind("PlatformUsers(users=...)", users, Users, "Users(YourModel, ...)"))
-    yield from wrong or _users_faults(users, counts)
+    faults = wrong or list(_users_faults(users, counts))
+    yield from faults
+    yield from column_faults(columns, None if faults else users)
     if not wrong and isinstance(billing, ModelBilling):
         yield from model_billing_faults(billing, users, [count.name for count in counts])
 

@@ -4,6 +4,7 @@ A ``Directory`` is made for one platform and puts it into the WHERE of every sta
 columns, not model instances (one user's details excepted), so nothing is loaded lazily later.
 """
 
+import enum
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -476,6 +477,10 @@ class Directory:
                 self.mapping.count(count, self.platform).label(f"channel_{count.name}")
                 for count in self.mapping.channels
             ),
+            *(
+                clause(value).label(f"column_{column.name}")
+                for column, value in self.mapping.own_columns.items()
+            ),
         ]
 
     def _row(self, row: sa.Row[Any]) -> UserRow:
@@ -494,6 +499,9 @@ class Directory:
             last_login=as_utc(row.last_login),
             created=as_utc(row.created),
             channels={c.name: row._mapping[f"channel_{c.name}"] for c in self.mapping.channels},
+            columns={
+                c.name: _value(row._mapping[f"column_{c.name}"]) for c in self.mapping.own_columns
+            },
             deleted_at=row.deleted_at,
             purge_at=row.purge_at,
         )
@@ -541,7 +549,7 @@ class Directory:
         return clause(self.mapping.users.email).in_(spellings)
 
     def _contains(self, term: str) -> sa.ColumnElement[bool]:
-        columns = (clause(self.mapping.users.username), clause(self.mapping.users.email))
+        columns = [clause(column) for column in self.mapping.searched]
         connection = self.session.connection(self.mapping.bind)
         if connection.dialect.name != "sqlite":
             return sa.or_(*(column.icontains(term, autoescape=True) for column in columns))
@@ -559,6 +567,13 @@ class Directory:
             raise
         except StatementError:  # the host's own type refused the value before it was sent
             return self._execute(statement.where(sa.false())).all()
+
+
+def _value(value: Any) -> Any:
+    """Return a value of a host's own column as the page takes it."""
+    if isinstance(value, datetime):
+        return as_utc(value)
+    return word(value) if isinstance(value, enum.Enum) else value
 
 
 def _fold(text: str | None) -> str | None:

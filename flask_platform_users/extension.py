@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as Mapped
 from datetime import UTC, datetime, timedelta
+from types import EllipsisType
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +33,8 @@ from .checks import (
     sign_in_faults,
 )
 from .cli import commands
+from .column_checks import cell_faults
+from .columns import Column, laid_out
 from .directory import Directory
 from .errors import ConfigurationError
 from .filter_checks import filter_faults
@@ -72,6 +75,8 @@ class PlatformUsers:
         channels: the kinds of channel to count, in the order in which the page shows them.
         usage: what else a user has a number of; shown on the details page.
         filters: what else the list may be narrowed by, after what we bring along.
+        columns: the columns of the list, in order; ``...`` stands for the default ones. Add the
+            host's own: ``columns=[..., Column("company", User.company)]``.
         policy: who may open the page, and for which platform.
         billing: tells a user's subscription; None where there is none to show. A
             ``ManualBilling``, such as ``ModelBilling``, can also be changed by hand.
@@ -101,6 +106,7 @@ class PlatformUsers:
         channels: Sequence[Count] = (),
         usage: Sequence[Count] = (),
         filters: Sequence[Filter] = (),
+        columns: Sequence[Column | EllipsisType] = (...,),
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
         impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
@@ -119,6 +125,7 @@ class PlatformUsers:
         self.channels = tuple(channels)
         self.usage = tuple(usage)
         self.filters = tuple(filters)
+        self.columns = tuple(columns)
         self.billing = billing
         self.actions = tuple(actions)
         self.shut_out = shut_out
@@ -159,6 +166,7 @@ class PlatformUsers:
                 self.users,
                 self.channels,
                 self.usage,
+                self.columns,
                 self.billing,
                 self.policy,
                 self.actions,
@@ -171,6 +179,7 @@ class PlatformUsers:
             ),
             *app_faults(app, self.name, self.impersonating is not None),
             *api_faults(self.api),
+            *cell_faults(app, self.columns),
         ]
         if not url_prefix.startswith("/"):
             faults.append(
@@ -192,6 +201,7 @@ class PlatformUsers:
                 shut_out=self.shut_out,
                 on_sessions_revoked=self.on_sessions_revoked,
                 own_filters=self.filters,
+                columns=laid_out(self.columns),
             )
             attach_triggers(self._mapping.tables)
         app.cli.add_command(commands)

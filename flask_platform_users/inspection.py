@@ -93,13 +93,21 @@ def pointed_at(model: type[Any], column: Expression) -> QueryableAttribute[Any] 
 
 def python_type(expression: Expression) -> type[Any] | None:
     """Return the Python type that a column's values are stored from, None if it does not say."""
-    type_ = clause(expression).type
-    if isinstance(type_, sa.types.TypeDecorator):
-        type_ = type_.impl_instance
     try:
-        return type_.python_type
+        return _stored_type(expression).python_type
     except NotImplementedError:
         return None
+
+
+def is_text(expression: Expression) -> bool:
+    """Say whether a column keeps text of any kind, which can be searched and has its cases."""
+    type_ = _stored_type(expression)
+    return isinstance(type_, sa.String) and not isinstance(type_, sa.Enum)
+
+
+def _stored_type(expression: Expression) -> sa.types.TypeEngine[Any]:
+    type_ = clause(expression).type
+    return type_.impl_instance if isinstance(type_, sa.types.TypeDecorator) else type_
 
 
 def is_indexed(*columns: Expression) -> bool:

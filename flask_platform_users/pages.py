@@ -12,6 +12,7 @@ from .actions import Action, GrantAction, Impact
 from .audit import OUTCOMES
 from .billing import Subscription
 from .binding import Sort
+from .columns import Column
 from .directory import MATCHES, ListQuery
 from .export import HISTORY, USERS
 from .filters import Filter
@@ -57,7 +58,7 @@ class Card:
 class Header:
     """A column of the table; following ``url`` orders the list by it."""
 
-    label: str
+    column: Column
     url: str | None = None
     direction: str | None = None
 
@@ -113,6 +114,7 @@ class ListPage:
         wrong: what was not, in a sentence.
         text: what was typed, as it was.
         unknown_emails: the addresses among it that nobody here has.
+        columns: the columns that are shown, in order.
         choosing: None where this person may do nothing to many users.
         actions: what can be done to each user, by their key.
         by_hand: whether plans and add-ons can be given by hand.
@@ -122,7 +124,7 @@ class ListPage:
         csrf: the token of the export's form; None where this person may not export.
     """
 
-    shows: frozenset[str]
+    columns: Sequence[Column]
     channels: Sequence[Count]
     vocabulary: Mapping[str, Filter]
     typed: Search
@@ -312,16 +314,16 @@ class ListPage:
         """Whether it lists those who were deleted."""
         return self.query.population == "deleted"
 
-    def header(self, name: str, label: str) -> Header:
-        """Return the head of a column that may be sorted by."""
-        sort = self.sorts.get(name)
+    def header(self, column: Column) -> Header:
+        """Return the head of a column, which may be sorted by."""
+        sort = self.sorts.get(column.name)
         if sort is None:
-            return Header(label=label)
-        current = self.sort.name == name
+            return Header(column=column)
+        current = self.sort.name == sort.name
         descending = not self.query.descending if current else sort.descending
         return Header(
-            label=label,
-            url=self.link(sort=name, direction="desc" if descending else "asc"),
+            column=column,
+            url=self.link(sort=sort.name, direction="desc" if descending else "asc"),
             direction=("descending" if self.query.descending else "ascending") if current else None,
         )
 

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from .action_views import ActionViews
 from .actions import Action, GrantAction
 from .audit import Keys
+from .columns import there
 from .directory import Directory
 from .door import ROOT, Door, asked, harden, secret_keys
 from .errors import NO_USER, CursorError, NotFoundError, RefusedError
@@ -140,7 +141,7 @@ class PageViews:
         page = self.door.render(
             "list.html",
             view=ListPage(
-                shows=fields_shown(mapping.users),
+                columns=there(mapping, deleted=found.query.population == "deleted"),
                 channels=mapping.channels,
                 vocabulary=self.door.filters(),
                 typed=wanted["typed"],

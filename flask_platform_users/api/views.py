@@ -34,9 +34,8 @@ from .schemas import (
     ResultSchema,
     SummarySchema,
     UsageSchema,
-    UserDetailsSchema,
     UsersQuery,
-    UsersSchema,
+    user_schemas,
 )
 from .versions import Version, Versions
 
@@ -94,6 +93,7 @@ class ApiViews:
         self.sessions = sessions
         self.versions = Versions(door.extension.name)
         self.many = ManyViews(self)
+        self.user_schema, self.users_schema = user_schemas(door.extension.mapping.own_columns)
 
     def require(self) -> None:
         """Let in who may open the page. What a browser's session does needs its CSRF token."""
@@ -120,7 +120,7 @@ class ApiViews:
             raise ValidationError({"sort": ["This platform is too large to be sorted by that."]})
         matches = found.matches
         return _answer(
-            UsersSchema(),
+            self.users_schema(),
             {
                 "users": found.page.users,
                 "start": found.page.start,
@@ -133,7 +133,7 @@ class ApiViews:
     def user(self, key: str) -> Response:
         """Return one user."""
         _, user = self.door.user(key)
-        response = _answer(UserDetailsSchema(), user)
+        response = _answer(self.user_schema(), user)
         self._tag(response, Version(key=key, seen=facts(user)))
         response.make_conditional(request)
         return response

@@ -9,9 +9,9 @@ from typing import Any
 import click
 from marshmallow import RAISE, ValidationError
 
+from ..columns import parts_of, there
 from ..directory import Directory
 from ..errors import HookError
-from ..export import Cell, columns
 from ..formatting import in_zone, number
 from ..guard import guarded
 from ..history import Event, History, HistoryQuery, people_meant
@@ -57,7 +57,7 @@ def list_users(desk: Desk, limit: int, json: bool, **asked: str | None) -> None:
         for _, user in found:
             say_json(user_as_json(user))
         return
-    shown = columns(mapping, deleted=query.population == "deleted")
+    shown = parts_of(there(mapping, deleted=query.population == "deleted"), mapping)
     rows = [
         [str(no), str(user.key), *(_cell(desk, column.cell(user)) for column in shown)]
         for no, user in found
@@ -169,8 +169,8 @@ def _facts(
 ) -> Iterator[tuple[str, str]]:
     mapping = desk.extension.mapping
     yield "Key", str(user.key)
-    for column in columns(mapping, deleted=user.population == "deleted"):
-        yield column.title, _cell(desk, column.cell(user))
+    for part in parts_of(there(mapping, deleted=user.population == "deleted"), mapping):
+        yield part.title, _cell(desk, part.cell(user))
     if user.block_reason:
         until = f", until {_cell(desk, user.blocked_until)}" if user.blocked_until else ""
         yield "Blocked", f"{user.block_reason}{until}"
@@ -183,7 +183,7 @@ def _facts(
             yield "Add-on", f"{add_on.name} × {add_on.quantity}"
 
 
-def _cell(desk: Desk, cell: Cell) -> str:
+def _cell(desk: Desk, cell: Any) -> str:
     if isinstance(cell, datetime):
         return f"{in_zone(cell, desk.zone):%Y-%m-%d %H:%M}"
     return "" if cell is None else str(cell)
