@@ -209,7 +209,7 @@ class ManyViews:
 
     def _own(self, bulk: Bulk, job_id: str) -> Job:
         job = self._seen(bulk, job_id)
-        bulk.require_own(job)
+        bulk.require_own(job, record=request.method == "POST")
         return job
 
     def _list_arguments(self) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def build_blueprint(
     blueprint.add_url_rule("/users.csv", "export_users", exports.users, methods=["POST"])
     blueprint.add_url_rule("/history.csv", "export_history", exports.history, methods=["POST"])
     if extension.api:
-        from .api import build_api  # it needs the extra "api"
+        from .api.views import build_api  # it needs the extra "api"
 
         blueprint.register_blueprint(build_api(door, sessions))
     return blueprint

@@ -1,6 +1,6 @@
 """List users, show one, and read the history, as whoever ``--as`` names sees them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -36,6 +36,9 @@ limit_option = click.option(
 )
 
 
+OPTIONS = {"q": "search", "actor": "by"}
+
+
 @click.command("list")
 @click.option("--search", "q", metavar="TEXT", help="As in the search box.")
 @click.option("--status", help="active, inactive (and blocked), blocked, pending, or deleted.")
@@ -49,7 +52,7 @@ limit_option = click.option(
 def list_users(desk: Desk, limit: int, json: bool, **asked: str | None) -> None:
     """List the users of the platform, with the filters of the page."""
     mapping, directory = desk.extension.mapping, desk.directory
-    wanted = _loaded(list_schema(mapping, deleted=desk.sees_deleted, zone=desk.zone), asked)
+    wanted = loaded(list_schema(mapping, deleted=desk.sees_deleted, zone=desk.zone), asked)
     sort, descending = order_of(wanted, directory.sorts(directory.summary().total))
     query = query_of(wanted, descending=descending)
     found = _limited(all_users(directory, query, sort, batch=min(limit or BATCH, BATCH)), limit)
@@ -130,7 +133,7 @@ def _standing(directory: Directory, user: UserDetails) -> Standing | None:
 
 def history_query(desk: Desk, read: History, asked: dict[str, str | None]) -> HistoryQuery:
     """Return what is asked of the history, with the users and people that a text means."""
-    wanted = _loaded(HistorySchema(zone=desk.zone), asked)
+    wanted = loaded(HistorySchema(zone=desk.zone), asked)
     user, actor = wanted.pop("user", None), wanted.pop("actor", None)
     return HistoryQuery(
         users=None if user is None else read.users_meant(user),
@@ -151,15 +154,22 @@ def _limited(found: Iterator[Any], limit: int) -> Iterator[Any]:
     return islice(found, limit) if limit else found
 
 
-def _loaded(schema: Any, asked: dict[str, str | None]) -> dict[str, Any]:
-    """Return options as the page's schema reads them from an address."""
+def loaded(
+    schema: Any, asked: Mapping[str, str | None], options: Mapping[str, str] = OPTIONS
+) -> dict[str, Any]:
+    """Return options as the page's schema reads them from an address.
+
+    Args:
+        schema: what reads them.
+        asked: their texts, by the names in an address.
+        options: what the options are called that have another name.
+    """
     try:
         given = {name: value for name, value in asked.items() if value is not None}
         found: dict[str, Any] = schema.load(given, unknown=RAISE)
     except ValidationError as error:
         faults = error.messages_dict.items()
-        names = {"q": "search", "actor": "by"}
-        said = " ".join(f"--{names.get(n, n)}: {' '.join(map(str, why))}" for n, why in faults)
+        said = " ".join(f"--{options.get(n, n)}: {' '.join(map(str, why))}" for n, why in faults)
         raise click.UsageError(said) from error
     return found
 
