@@ -15,6 +15,7 @@ from flask_platform_users import (
 )
 
 from .activity import inbox
+from .filters import filters
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
 from .plans import billing
@@ -89,6 +90,7 @@ platform_users = PlatformUsers(
         Count("templates", Template.owner_id, label="Templates"),
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
+    filters=filters,
     columns=[..., Column("company", User.company, label="Company", sort=True, search=True)],
     billing=billing,
     actions=with_defaults(

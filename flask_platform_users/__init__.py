@@ -13,6 +13,7 @@ from .columns import DEFAULT_COLUMNS, Column
 from .directory import Directory
 from .errors import ConfigurationError
 from .extension import PlatformUsers
+from .filters import Filter
 from .gate import SignIn
 from .impersonation import Impersonation, Receipt
 from .mapping import Count, Many, Status, Users
@@ -33,6 +34,7 @@ __all__ = [
     "ConfigurationError",
     "Count",
     "Directory",
+    "Filter",
     "Held",
     "Impact",
     "Impersonation",

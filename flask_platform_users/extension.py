@@ -38,6 +38,8 @@ from .column_checks import cell_faults
 from .columns import Column, laid_out
 from .directory import Directory
 from .errors import ConfigurationError
+from .filter_checks import filter_faults
+from .filters import Filter
 from .gate import Gate, SignIn
 from .history import History
 from .i18n import in_page, in_page_of_number
@@ -74,6 +76,7 @@ class PlatformUsers:
         users: the user model and its columns.
         channels: the kinds of channel to count, in the order in which the page shows them.
         usage: what else a user has a number of; shown on the details page.
+        filters: what else the list may be narrowed by, after what we bring along.
         columns: the columns of the list, in order; ``...`` stands for the default ones. Add the
             host's own: ``columns=[..., Column("company", User.company)]``.
         policy: who may open the page, and for which platform.
@@ -106,6 +109,7 @@ class PlatformUsers:
         policy: Policy,
         channels: Sequence[Count] = (),
         usage: Sequence[Count] = (),
+        filters: Sequence[Filter] = (),
         columns: Sequence[Column | EllipsisType] = (...,),
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
@@ -125,6 +129,7 @@ class PlatformUsers:
         self.policy = policy
         self.channels = tuple(channels)
         self.usage = tuple(usage)
+        self.filters = tuple(filters)
         self.columns = tuple(columns)
         self.billing = billing
         self.actions = tuple(actions)
@@ -175,6 +180,7 @@ class PlatformUsers:
                 self.name,
             ),
             *panel_faults(self.panels),
+            *filter_faults(self.filters, self.users),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
                 self.users, self.shut_out, self.on_sessions_revoked, self.impersonating
@@ -202,6 +208,7 @@ class PlatformUsers:
                 billing=self.billing,
                 shut_out=self.shut_out,
                 on_sessions_revoked=self.on_sessions_revoked,
+                own_filters=self.filters,
                 columns=laid_out(self.columns),
             )
             attach_triggers(self._mapping.tables)

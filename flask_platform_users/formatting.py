@@ -187,8 +187,6 @@ class Reading:
         """Return the date of a moment: ``3 May 2026``."""
         return day(value, self.zone)
 
-    stamp = staticmethod(stamp)
-
     def parts(self, text: object) -> Iterator[str | datetime]:
         """Yield a text piece by piece, with each stamp in it as a moment."""
         for piece in _STAMP.split(str(text)):

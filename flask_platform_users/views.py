@@ -128,22 +128,28 @@ class PageViews:
     def list_users(self) -> ResponseReturnValue:
         """Show a page of users."""
         mapping, directory = self.door.extension.mapping, self.door.directory()
-        statuses, wanted = self.door.statuses(), self.door.list_arguments()
+        wanted, wrong = self.door.list_asked()
         try:
             found = listed(directory, wanted, mount=self.door.extension.name, secrets=secret_keys())
         except CursorError:
             abort(400, _("This link to a page of the list is not valid, or not any more."))
+        if wrong is not None:
+            found = found.of_nobody()
         allowed = self.door.allowed_actions()
         arguments = dict(found.filters) | {
             name: wanted[name] for name in ("sort", "direction", "per_page") if name in request.args
         }
         place = {"cursor": wanted["cursor"]} if wanted["cursor"] else {}
-        return self.door.render(
+        page = self.door.render(
             "list.html",
             view=ListPage(
                 columns=there(mapping, deleted=found.query.population == "deleted"),
                 channels=mapping.channels,
-                statuses=statuses,
+                vocabulary=self.door.filters(),
+                typed=wanted["typed"],
+                wrong=wrong,
+                text=request.args.get("q", "").strip(),
+                unknown_emails=directory.unknown_emails(found.query) if found.query.emails else (),
                 summary=found.summary,
                 sorts=found.sorts,
                 sort=found.sort,
@@ -161,6 +167,7 @@ class PageViews:
                 next=found.next,
             ),
         )
+        return page, 200 if wrong is None else 400
 
     def _choosing(
         self,
