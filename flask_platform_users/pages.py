@@ -303,10 +303,12 @@ class ListPage:
 
     @property
     def everybody(self) -> str:
-        """What choosing all of them says: ``all 1,204 that match``."""
+        """What choosing all of them says: ``Choose all 1,204 that match``."""
         if self.matches is None or (self.matches > MATCHES and self.query.narrows):
-            return "all that match"
-        return f"all {number(self.matches)}{' that match' if self.query.narrows else ''}"
+            return _("Choose all that match")
+        if self.query.narrows:
+            return _("Choose all %(number)s that match", number=number(self.matches))
+        return _("Choose all %(number)s", number=number(self.matches))
 
     @property
     def deleted(self) -> bool:
