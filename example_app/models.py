@@ -91,6 +91,7 @@ class User(UserMixin, Model):  # type: ignore[misc]
         Index("ix_users_platform_created", "platform_id", "created_at", "id"),
         Index("ix_users_platform_username", "platform_id", "username", "id"),
         Index("ix_users_platform_last_login", "platform_id", "last_login_at", "id"),
+        Index("ix_users_platform_company", "platform_id", "company", "id"),
         Index("ix_users_platform_status", "platform_id", "status"),
     )
 
@@ -100,6 +101,7 @@ class User(UserMixin, Model):  # type: ignore[misc]
     email: Mapped[str] = mapped_column(String(190), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     phone: Mapped[str | None] = mapped_column(String(32))
+    company: Mapped[str | None] = mapped_column(String(120))
     role: Mapped[str] = mapped_column(String(16))
     status: Mapped[str] = mapped_column(String(16))
     signed_out_at: Mapped[datetime | None]

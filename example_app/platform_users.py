@@ -4,6 +4,7 @@ from typing import Any
 
 from flask_platform_users import (
     Block,
+    Column,
     Count,
     Impersonation,
     PlatformUsers,
@@ -13,6 +14,8 @@ from flask_platform_users import (
     with_defaults,
 )
 
+from .activity import inbox
+from .filters import filters
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
 from .plans import billing
@@ -87,18 +90,22 @@ platform_users = PlatformUsers(
         Count("templates", Template.owner_id, label="Templates"),
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
+    filters=filters,
+    columns=[..., Column("company", User.company, label="Company", sort=True, search=True)],
     billing=billing,
     actions=with_defaults(
         Block(reasons=["Subscription overdue", "Under review", "Spam"]),
         SendOnboardingEmail(),
         ExtendTrial(),
     ),
+    panels=[..., inbox],
     policy=ProductPolicy(),
     api=True,
     impersonation=Impersonation(
         landing="product.home",
         reasons=["Asked for help by mail", "Checking a reported fault"],
         ticket="Support case",
+        keeps=["language"],
         forbidden=["auth.confirm", "auth.password", "product.support_access"],
     ),
 )

@@ -124,6 +124,7 @@ class Seeder:
             email=self.email(name),
             password_hash=self.password_hash,
             phone=self.phone(locale) if self.random.random() < 0.86 else None,
+            company=self.names.company(name, locale),
             role=role,
             status=status,
             permissions=["view"] if role == "staff" else [],
@@ -395,6 +396,14 @@ class Names:
         if kind > 0.9:
             return f"{ascii_handle(name)}{chance.randint(1, 99)}"
         return name
+
+    def company(self, user: str, locale: Locale) -> str | None:
+        """Return where somebody works, the same for the same name; some work for themselves."""
+        chance = random.Random(user)
+        if chance.random() < 0.25:
+            return None
+        pattern = chance.choice(COMPANIES.get(locale.language, COMPANIES["en"]))
+        return pattern.format(chance.choice(self._of(locale)[1]))
 
     def _of(self, locale: Locale) -> tuple[list[str], list[str]]:
         if locale.name not in self.stock:

@@ -9,26 +9,32 @@ from .actions import (
     with_defaults,
 )
 from .billing import AddOn, Billing, ManualBilling, Money, Offer, Subscription
+from .columns import DEFAULT_COLUMNS, Column
 from .directory import Directory
 from .errors import ConfigurationError
 from .extension import PlatformUsers
+from .filters import Filter
 from .gate import SignIn
 from .impersonation import Impersonation, Receipt
 from .mapping import Count, Many, Status, Users
 from .model_billing import Booked, Catalogue, Held, ModelBilling
+from .panels import Panel
 from .policy import Policy
 
 __all__ = [
     "DEFAULT_ACTIONS",
+    "DEFAULT_COLUMNS",
     "Action",
     "AddOn",
     "Billing",
     "Block",
     "Booked",
     "Catalogue",
+    "Column",
     "ConfigurationError",
     "Count",
     "Directory",
+    "Filter",
     "Held",
     "Impact",
     "Impersonation",
@@ -37,6 +43,7 @@ __all__ = [
     "ModelBilling",
     "Money",
     "Offer",
+    "Panel",
     "PlatformUsers",
     "Policy",
     "Receipt",

@@ -1,17 +1,31 @@
 """A checked mapping turned into the SQL expressions that statements are made of."""
 
-import enum
 import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import QueryableAttribute, aliased
 
 from .billing import Billing, ManualBilling
-from .inspection import clause, is_counter, is_indexed, key_of, mapper_of, target_of
+from .columns import DEFAULT_COLUMNS, Column
+from .filters import Filter
+from .formatting import FILTER_LABELS
+from .i18n import lazy
+from .inspection import (
+    clause,
+    is_counter,
+    is_indexed,
+    is_text,
+    key_of,
+    known_words,
+    mapper_of,
+    python_type,
+    target_of,
+    word,
+)
 from .mapping import STATUSES, Count, Expression, Many, Predicate, Users
 from .models import Tables, UTCDateTime
 from .results import Population
@@ -49,6 +63,8 @@ class Mapping:
         grace: how long a deleted user can be restored.
         shut_out: the statuses that nobody may be signed in with.
         on_sessions_revoked: the host's function for what else lets a user in.
+        own_filters: what the host lets the list be narrowed by, beside what we do.
+        columns: the columns of the list, in order.
         delete: the host's function that deletes a user for good; None where their row and its
             cascades are all there is.
     """
@@ -62,6 +78,8 @@ class Mapping:
     billing: Billing | None = None
     shut_out: Collection[str] = ("blocked", "inactive")
     on_sessions_revoked: Callable[[Any], None] | None = None
+    own_filters: Sequence[Filter] = ()
+    columns: Sequence[Column] = DEFAULT_COLUMNS
 
     @functools.cached_property
     def by_hand(self) -> ManualBilling | None:
@@ -77,6 +95,17 @@ class Mapping:
     def bind(self) -> dict[str, Any]:
         """What leads each statement to the database of the users (``bind_arguments``)."""
         return {"mapper": mapper_of(self.users.model)}
+
+    @functools.cached_property
+    def own_columns(self) -> dict[Column, Expression]:
+        """The columns that the host has added, and what is read for them."""
+        return {column: column.value for column in self.columns if column.value is not None}
+
+    @functools.cached_property
+    def searched(self) -> tuple[Expression, ...]:
+        """What the search looks in."""
+        own = (value for column, value in self.own_columns.items() if column.search)
+        return (self.users.username, self.users.email, *own)
 
     @functools.cached_property
     def statuses(self) -> tuple[str, ...]:
@@ -133,6 +162,48 @@ class Mapping:
         if blocked is None:
             return sa.false()
         return blocked & state.status_before.is_not(None) & (state.blocked_until <= NOW)
+
+    @functools.cached_property
+    def filters(self) -> dict[str, Filter]:
+        """What the list may be narrowed by, by name: ours, then the host's."""
+        users = self.users
+        found = [
+            Filter(
+                "status",
+                lambda value, _platform: self._is_listed_as(value),
+                choices={name: FILTER_LABELS[name] for name in (*self.statuses, "deleted")},
+                label=lazy("Status"),
+            )
+        ]
+        if users.role is not None:
+            found.append(
+                Filter("role", lambda value, _platform: self.has_role(value), label=lazy("Role"))
+            )
+        if self.channels:
+            kinds = {count.name: count for count in self.channels}
+            found.append(
+                Filter(
+                    "channel",
+                    lambda value, platform: self.has_any(kinds[value], platform),
+                    choices={name: count.title for name, count in kinds.items()},
+                    label=lazy("Channel"),
+                )
+            )
+        if users.last_login is not None:
+            found.append(Filter("signed_in", users.last_login, label=lazy("Signed in")))
+        if users.created is not None:
+            found.append(Filter("created", users.created, label=lazy("Created")))
+        until = self.tables.state.c.blocked_until
+        found.append(Filter("block_ends", until, label=lazy("Block ends"), ahead=True))
+        return {filter_.name: filter_ for filter_ in (*found, *self.own_filters)}
+
+    def _is_listed_as(self, wanted: str) -> Predicate:
+        """Say when a user is listed under a status: as on its card, the blocked are inactive."""
+        if wanted == "deleted":  # these are asked for by the population
+            return sa.true()
+        if wanted == "inactive":
+            return self.has_status("inactive") | self.has_status("blocked")
+        return self.has_status(wanted)
 
     @functools.cached_property
     def _host_order(self) -> list[tuple[str, Predicate]]:
@@ -208,21 +279,26 @@ class Mapping:
         found = []
         if users.created is not None:
             found.append(self._sort("created", users.created, descending=True))
-        by_name = self._sort("contact", users.username)
-        if not by_name.indexed:
-            by_name = self._sort("contact", sa.func.lower(users.username, type_=sa.String))
-        found.append(by_name)
+        found.append(self._sort("contact", users.username))
         if users.last_login is not None:
             found.append(self._sort("last_login", users.last_login, descending=True))
         found.append(Sort("status", self.status))
         if channels is not None:
             found.append(Sort("channels", channels, descending=True))
+        for column, value in self.own_columns.items():
+            if column.sort:
+                latest_first = python_type(value) in {date, datetime}
+                found.append(self._sort(column.name, value, descending=latest_first))
         return found
 
     def _sort(self, name: str, value: Expression, *, descending: bool = False) -> Sort:
-        nullable = getattr(clause(value), "nullable", True)
+        nullable = bool(getattr(clause(value), "nullable", True))
         indexed = is_indexed(self.users.platform, value)
-        return Sort(name, value, bool(nullable), descending, indexed)
+        if isinstance(clause(value).type, sa.Enum):  # a cursor carries no member of one
+            value, indexed = sa.cast(value, sa.String(255)), False
+        elif is_text(value) and not indexed:
+            value = sa.func.lower(value, type_=sa.String)
+        return Sort(name, value, nullable, descending, indexed)
 
     @functools.cached_property
     def roles(self) -> sa.ColumnElement[Any] | None:
@@ -273,18 +349,6 @@ class Mapping:
 
 SEPARATOR = "\x1f"
 """Between the roles of one user in a single string: ASCII's own unit separator."""
-
-
-def word(value: Any) -> str:
-    """Return the word for a role as the page shows it."""
-    return str(value.value if isinstance(value, enum.Enum) else value)
-
-
-def known_words(column: sa.ColumnElement[Any]) -> list[Any] | None:
-    """Return the values that an enum column may take, None for any other column."""
-    if not isinstance(column.type, sa.Enum):
-        return None
-    return list(column.type.enum_class or column.type.enums)
 
 
 def origin(count: Count) -> Any:

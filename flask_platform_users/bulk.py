@@ -28,7 +28,7 @@ from .i18n import _, english, joined, lazy
 from .job_records import OPEN, TOGETHER, WORKING, Item, Job
 from .jobs import Jobs, Progress, request_id_of, untold
 from .orders import Order, Result
-from .pages import filter_words, form_words
+from .pages import form_words
 from .pipeline import Pipeline
 from .transaction import retried
 
@@ -40,6 +40,9 @@ MODES = ("together", "each")
 
 LARGEST_ORDER = 60_000
 """How many bytes a filled-in form may have that is kept; MariaDB's TEXT takes a little more."""
+
+PICKED = 1000
+"""So many keys are looked up at a time."""
 
 PROMPTS = 50
 """For so many users it is tried to open a form, until one can be."""
@@ -106,19 +109,25 @@ class Bulk:
             job_id=job_id,
         )
 
-    def choose(self, job: Job, keys: Collection[str]) -> None:
+    def choose(self, job: Job, keys: Sequence[str]) -> None:
         """Choose users by their keys; those of nobody are left out. The caller commits."""
-        self.jobs.pick(job, keys)
+        for start in range(0, len(keys), PICKED):
+            self.jobs.pick(self._again(job), keys[start : start + PICKED])
         with english():
             self.jobs.describe(job, _("Named by their keys"))
+
+    def unknown(self, job: Job, keys: Collection[str]) -> list[str]:
+        """Return those of some keys that are not among a job's users, each once and in order."""
+        pages = self.jobs.pages(job) if keys else ()
+        known = {str(item.user_key) for items in pages for item in items}
+        return [key for key in dict.fromkeys(keys) if key not in known]
 
     def choose_all(self, job: Job, query: ListQuery) -> None:
         """Choose everybody whom a filter lets through, and note which. The caller commits."""
         self.jobs.pick_all(job, query)
         with english():
-            words = filter_words(query, self.extension.mapping.channels).values()
-            chosen = _("All that matched %(filters)s", filters=", ".join(words))
-            self.jobs.describe(job, chosen if words else _("All users"))
+            chosen = _("All that matched %(filters)s", filters=query.told)
+            self.jobs.describe(job, chosen if query.narrows else _("All users"))
 
     def form(self, job: Job, action: Action, data: Any = None) -> Any:
         """Return the form of an action as the first user that it can be asked for has it.
@@ -204,7 +213,7 @@ class Bulk:
             choose: chooses users for a job.
             fill_in: returns the form as a browser would send it, given it as it opens.
             mode: one of ``MODES``.
-            dry_run: whether it is only to be tried.
+            dry_run: whether it is only to be tried; a refusal is recorded otherwise.
             request_id: with the same one it is kept once, however often it is sent.
 
         Raises:
@@ -230,7 +239,14 @@ class Bulk:
             job = self.aim(job, action, form, data, mode=mode, **_asked(request_id))
             return job if dry_run else self.jobs.queue(job, untried=True)
 
-        return self._once(request_id, kept)
+        try:
+            return self._once(request_id, kept)
+        except (InvalidError, ReusedError):
+            raise
+        except RefusedError as error:
+            if not dry_run:
+                self.record_refusal(action, error.sentence)
+            raise
 
     def _once(self, request_id: str | None, keep: Callable[[Job], Job]) -> Job:
         """Make a job and keep it as it is then; or return what the same request has made."""
@@ -272,10 +288,20 @@ class Bulk:
 
     def do(self, job: Job) -> Job:
         """Do what was tried, or go on with what was cut off. Sent twice, it is done once."""
+        return self.go_on(self.confirm(job))
+
+    def confirm(self, job: Job) -> Job:
+        """Let be done what was tried; what goes on already, or is over, stays as it is.
+
+        Raises:
+            RefusedError: it was cancelled at the same moment.
+        """
         if job.state == "ready":
-            job = self.jobs.queue(job)
-            self.session.commit()
-        return self.go_on(job)
+            self._alone(lambda: self.jobs.queue(job))
+        confirmed = self.jobs.get(job.id)
+        if confirmed is None:
+            raise RefusedError(_("This was cancelled. Nothing was done."))
+        return confirmed
 
     def go_on(self, job: Job) -> Job:
         """Try or do what waits for it: at once if they are few, else outside of this request."""
@@ -296,14 +322,27 @@ class Bulk:
         return self.jobs.check(job, action, self.pipeline(), progress)
 
     def cancel(self, job: Job) -> Job | None:
-        """Stop a job after the unit it is at; one that nothing was done of is forgotten (None)."""
-        if job.state in OPEN:
-            self.jobs.discard(job)
+        """Stop a job after the unit it is at; one that nothing was done of is forgotten (None).
+
+        One that somebody confirms at the same moment is stopped.
+        """
+
+        def stop() -> None:
+            if job.state not in OPEN or not self.jobs.discard(job):
+                self.jobs.cancel(job)
+
+        self._alone(stop)
+        return self.jobs.get(job.id)
+
+    def _alone(self, change: Callable[[], object]) -> None:
+        """Change a job in a transaction that has not read it: somebody else may be at it."""
+
+        def attempt() -> None:
+            self.session.rollback()
+            change()
             self.session.commit()
-            return None
-        job = self.jobs.cancel(job)
-        self.session.commit()
-        return job
+
+        retried(self.session, attempt)
 
     # Taking back
 
@@ -320,33 +359,46 @@ class Bulk:
             HookError: code of the host did what it must not.
         """
         if event.action == Many.name:
-            done = self.jobs.ended_as(event.seq)
-            if done is None:
-                raise RefusedError(_TOO_LATE)
-            return self._undo_job(done, request_id)
+            return self.undo_job(event, dry_run=False, request_id=request_id)
+        return self.pipeline().run(self.undoing(event, request_id))
+
+    def undoing(self, event: Event, request_id: str | None = None) -> Order:
+        """Return the order that takes back what was done to one user.
+
+        Raises:
+            RefusedError: it cannot be taken back.
+        """
         original = next((a for a in self.extension.actions if a.name == event.action), None)
-        if original is None or event.user_key is None:
+        key = "" if event.user_key is None else str(event.user_key)
+        if original is None or not key:
+            self.record_refusal(Undo(), _TOO_LATE, key)
             raise RefusedError(_TOO_LATE)
-        order = Order(
+        return Order(
             action=Undo(original, seq=event.seq),
-            key=str(event.user_key),
+            key=key,
             request_id=request_id,
             address=self.address,
             once=request_id is not None,
         )
-        return self.pipeline().run(order)
 
-    def _undo_job(self, done: Job, request_id: str | None) -> Job:
-        original = self.extension.action_of(self.jobs, done)
-        if original is None or not original.reversible:
+    def undo_job(self, event: Event, *, dry_run: bool, request_id: str | None = None) -> Job:
+        """Return a job that takes another one back, to be tried or done by ``go_on``.
+
+        Raises:
+            RefusedError: it cannot be taken back, or not by this person.
+        """
+        done = self.jobs.ended_as(event.seq)
+        original = None if done is None else self.extension.action_of(self.jobs, done)
+        if done is None or original is None or not original.reversible:
+            self.record_refusal(Undo(), _TOO_LATE)
             raise RefusedError(_TOO_LATE)
-        self.require(original)
+        self.require(Undo(original, job=done.id))
 
         def kept(job: Job) -> Job:
             self.jobs.pick_done(job, done)
             data = {"mode": "each", "undo": done.id} | _asked(request_id)
             job = self.jobs.aim(job, Undo(), list(data.items()), done.chosen)
-            return self.jobs.queue(job, untried=True)
+            return job if dry_run else self.jobs.queue(job, untried=True)
 
         return self._once(request_id, kept)
 
@@ -361,17 +413,37 @@ class Bulk:
         pipeline = self.pipeline()
         if not pipeline.policy.allows(pipeline.actor, action.permission):
             sentence = _("You may not do this: %(action)s.", action=action.label.lower())
-            pipeline.refuse(Order(action=action, key="", address=self.address), sentence)
+            self.record_refusal(action, sentence)
             raise ForbiddenError(sentence)
 
-    def require_own(self, job: Job) -> None:
-        """Refuse whoever did not order a job.
+    def require_own(self, job: Job, *, record: bool = False) -> None:
+        """Refuse whoever did not order a job, and record that if they asked for a change.
 
         Raises:
             ForbiddenError: somebody else ordered it.
         """
-        if job.owner_id != self.owner_id:
-            raise ForbiddenError(_("This is a job of %(name)s.", name=job.actor_name))
+        if job.owner_id == self.owner_id:
+            return
+        sentence = _("This is a job of %(name)s.", name=job.actor_name)
+        action = self.extension.action_of(self.jobs, job)
+        if record and action is not None:
+            self.record_refusal(action, sentence)
+        raise ForbiddenError(sentence)
+
+    def record_refusal(self, action: Action, sentence: str, key: str = "") -> None:
+        """Record that something was not done: to a user, or to many."""
+        self.pipeline().refuse(Order(action=action, key=key, address=self.address), sentence)
+
+    def report(self, job: Job) -> dict[str, Any]:
+        """Return a job with what is counted of it, for ``JobSchema``. Three statements."""
+        expected = self.jobs.outcomes(job, "expected")
+        return {
+            **vars(job),
+            "mode": job.mode,
+            "expected": expected if any(expected.values()) else None,
+            "outcomes": self.jobs.outcomes(job),
+            "reasons": [{"why": why, "users": number} for why, number in self.jobs.reasons(job)],
+        }
 
     def told(self, job: Job, items: Sequence[Item]) -> list[Told]:
         """Return what became of some users of a job. At most three statements."""

@@ -150,11 +150,13 @@ class Choosing(JobRecords):
         """Choose nobody. The caller commits."""
         self._execute(sa.delete(self.item).where(*self._of(job)))
 
-    def discard(self, job: Job) -> None:
-        """Forget a job that nothing was done of. The caller commits."""
-        forgotten = sa.delete(self.job).where(*self._is(job), self.job.c.state.in_(OPEN))
-        if self._execute(forgotten).rowcount:
+    def discard(self, job: Job) -> bool:
+        """Forget a job, unless it was begun in the meantime; say so. The caller commits."""
+        mine = sa.delete(self.job).where(*self._is(job), self.job.c.state.in_(OPEN))
+        forgotten = bool(self._execute(mine).rowcount)
+        if forgotten:
             self.clear(job)
+        return forgotten
 
     def aim(self, job: Job, action: Action, data: Sequence[tuple[str, str]], chosen: str) -> Job:
         """Say what is to be done to those who were chosen. The caller commits.

@@ -1,20 +1,20 @@
 """CSV of users: the columns of the list, and the entry in the history that it was handed out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from .audit import Entry
-from .binding import Mapping, Sort
+from .binding import Sort
+from .columns import NO, Part
 from .directory import Directory, ListQuery
-from .formatting import STATUS_LABELS
 from .history import csv_chunks
 from .listing import all_users
 from .pipeline import Pipeline
-from .results import UserRow
 from .transaction import begin, retried
 
 EXPORT = "export"
@@ -23,68 +23,19 @@ EXPORT = "export"
 USERS, HISTORY = "export_users", "export_history"
 """What the history calls the two."""
 
-Cell = str | int | datetime | None
 
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the list.
-
-    Attributes:
-        title: its head.
-        cell: what it has of a user.
-    """
-
-    title: str
-    cell: Callable[[UserRow], Cell]
-
-
-def columns(mapping: Mapping, *, deleted: bool = False) -> list[Column]:
-    """Return the columns of the list of users, without their serial number.
-
-    Args:
-        mapping: the host's mapping; what it leaves out is no column.
-        deleted: whether the list is of deleted users.
-    """
-    users = mapping.users
-    found = [
-        Column("Username", lambda user: user.username),
-        Column("Email", lambda user: user.email),
-    ]
-    if users.phone is not None:
-        found.append(Column("Phone", lambda user: user.phone))
-    found += [_channels(count.name, count.title) for count in mapping.channels]
-    if mapping.channels:
-        found.append(Column("Total channels", lambda user: user.total_channels))
-    if users.role is not None:
-        found.append(Column("Role", lambda user: ", ".join(user.roles)))
-    found.append(
-        Column("Status", lambda user: STATUS_LABELS["deleted" if user.deleted_at else user.status])
-    )
-    if deleted:
-        found.append(Column("Restorable until", lambda user: user.purge_at))
-    elif users.last_login is not None:
-        found.append(Column("Last login", lambda user: user.last_login))
-    if users.created is not None:
-        found.append(Column("Created", lambda user: user.created))
-    return found
-
-
-def _channels(name: str, title: str) -> Column:
-    return Column(title, lambda user: user.channels[name])
-
-
-def csv_of_users(directory: Directory, query: ListQuery, sort: Sort) -> Iterator[str]:
+def csv_of_users(
+    directory: Directory, query: ListQuery, sort: Sort, parts: Sequence[Part]
+) -> Iterator[str]:
     """Yield a list of users as CSV (RFC 4180), safe to open. Moments are in UTC, in ISO 8601."""
-    shown = columns(directory.mapping, deleted=query.population == "deleted")
-    yield from csv_chunks([["No", *(column.title for column in shown)]])
+    yield from csv_chunks([[NO.title, *(part.title for part in parts)]])
     yield from csv_chunks(
-        [str(number), *(_text(column.cell(user)) for column in shown)]
+        [str(number), *(_text(part.cell(user)) for part in parts)]
         for number, user in all_users(directory, query, sort)
     )
 
 
-def _text(cell: Cell) -> str:
+def _text(cell: Any) -> str:
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="seconds")
     return "" if cell is None else str(cell)

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import current_app, has_app_context
+from flask import current_app, g, has_app_context, has_request_context
 from markupsafe import Markup
 
 if TYPE_CHECKING:
@@ -87,6 +87,19 @@ def english() -> Iterator[None]:
         yield
     finally:
         _in_english.reset(token)
+
+
+@contextmanager
+def at_any_rate() -> Iterator[None]:
+    """Have texts in English where the host fails to say in which language they are to be."""
+    try:
+        language()
+    except Exception:
+        current_app.logger.exception("The locale of the request could not be found out")
+        with english():
+            yield
+    else:
+        yield
 
 
 def again(text: str) -> str:
@@ -216,9 +229,8 @@ class Language:
 
     def text_of_number(self, singular: str, plural: str, num: int) -> str:
         """Return the form of a text that goes with a number."""
-        if self.catalogue is None:
-            return singular if num == 1 else plural
-        return self.catalogue.ngettext(singular, plural, num)
+        found = "" if self.catalogue is None else self.catalogue.ngettext(singular, plural, num)
+        return found or (singular if num == 1 else plural)  # empty as long as it is untranslated
 
     def again(self, text: str) -> str:
         """Return a text that was kept in English in this language."""
@@ -292,9 +304,14 @@ def _language_of(locale: "Locale | None") -> Language:
 
 
 def _locale() -> "Locale | None":
-    """Return the locale of the request; None where Flask-Babel is not installed or not set up."""
+    """Return the locale of the request; None where Flask-Babel is not installed or not set up.
+
+    Outside of a request there is nobody to choose one for, so that only ``force_locale`` counts.
+    """
     if not _INSTALLED or "babel" not in current_app.extensions:
         return None
+    if not has_request_context():
+        return getattr(getattr(g, "_flask_babel", None), "babel_locale", None)
     from flask_babel import get_locale
 
     ask: Callable[[], Locale | None] = get_locale

@@ -1,5 +1,6 @@
 """What SQLAlchemy knows of the host's models: keys, tables, foreign keys, indexes."""
 
+import enum
 import re
 import uuid
 from collections.abc import Iterator
@@ -92,13 +93,21 @@ def pointed_at(model: type[Any], column: Expression) -> QueryableAttribute[Any] 
 
 def python_type(expression: Expression) -> type[Any] | None:
     """Return the Python type that a column's values are stored from, None if it does not say."""
-    type_ = clause(expression).type
-    if isinstance(type_, sa.types.TypeDecorator):
-        type_ = type_.impl_instance
     try:
-        return type_.python_type
+        return _stored_type(expression).python_type
     except NotImplementedError:
         return None
+
+
+def is_text(expression: Expression) -> bool:
+    """Say whether a column keeps text of any kind, which can be searched and has its cases."""
+    type_ = _stored_type(expression)
+    return isinstance(type_, sa.String) and not isinstance(type_, sa.Enum)
+
+
+def _stored_type(expression: Expression) -> sa.types.TypeEngine[Any]:
+    type_ = clause(expression).type
+    return type_.impl_instance if isinstance(type_, sa.types.TypeDecorator) else type_
 
 
 def is_indexed(*columns: Expression) -> bool:
@@ -123,3 +132,15 @@ def parse_key(key: str, kind: type[Any] | None) -> Any:
         except ValueError:
             return None
     return None if len(key) > 255 or "\x00" in key else key
+
+
+def word(value: Any) -> str:
+    """Return the word for a role as the page shows it."""
+    return str(value.value if isinstance(value, enum.Enum) else value)
+
+
+def known_words(column: sa.ColumnElement[Any]) -> list[Any] | None:
+    """Return the values that an enum column may take, None for any other column."""
+    if not isinstance(column.type, sa.Enum):
+        return None
+    return list(column.type.enum_class or column.type.enums)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from .actions import Impact
 from .claims import LEASE, free
 from .directory import Directory
 from .models import Tables
+from .transaction import retried
 
 TOGETHER = 200
 """Up to so many users are done within the request, all of them or none."""
@@ -250,20 +252,26 @@ def due(session: Any, job: sa.Table, bind: dict[str, Any], now: datetime) -> lis
 def forget_abandoned(session: Any, tables: Tables, bind: dict[str, Any], now: datetime) -> int:
     """Forget choices and trials that were left behind, on all platforms; return how many.
 
-    Each in a transaction of its own.
+    Each in a transaction of its own, which finds out by itself whether somebody went on with it.
     """
     job, item = tables.job.c, tables.job_item.c
     left = (job.state.in_(OPEN), job.made_at < now - ABANDONED, free(tables.job, now))
-    found = session.execute(sa.select(job.platform_key, job.id).where(*left), bind_arguments=bind)
-    forgotten = 0
-    for platform, job_id in found.all():
+
+    def execute(statement: Any) -> Any:
+        return session.execute(statement, bind_arguments=bind)
+
+    def forget(platform: Any, job_id: str) -> bool:
+        session.rollback()
         mine = sa.delete(tables.job).where(job.platform_key == platform, job.id == job_id, *left)
-        if session.execute(mine, bind_arguments=bind).rowcount:
+        forgotten = bool(execute(mine).rowcount)
+        if forgotten:
             users = (item.platform_key == platform, item.job_id == job_id)
-            session.execute(sa.delete(tables.job_item).where(*users), bind_arguments=bind)
-            forgotten += 1
+            execute(sa.delete(tables.job_item).where(*users))
         session.commit()
-    return forgotten
+        return forgotten
+
+    found = execute(sa.select(job.platform_key, job.id).where(*left)).all()
+    return sum(retried(session, partial(forget, *row)) for row in found)
 
 
 def _job(row: Any) -> Job:

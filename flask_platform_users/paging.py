@@ -22,6 +22,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "d": date.fromisoformat,
     "u": uuid.UUID,
     "b": bytes.fromhex,
+    "o": "1".__eq__,
 }
 
 
@@ -78,6 +79,8 @@ def _write(value: Any) -> str | None:
             return None
         case str():
             return f"s{value}"
+        case bool():
+            return f"o{value:d}"
         case int():
             return f"i{value}"
         case float():

@@ -1,6 +1,6 @@
 """What the directory answers with: plain values, ready for a template."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -43,6 +43,7 @@ class UserRow:
         last_login: in UTC; None for never.
         created: in UTC.
         channels: the number of channels by the name of their kind.
+        columns: the values of the host's own columns by their names; moments in UTC.
         deleted_at: when the user was deleted, in UTC; None for whoever is there.
         purge_at: until when a deleted user can be restored, in UTC.
     """
@@ -56,6 +57,7 @@ class UserRow:
     last_login: datetime | None
     created: datetime | None
     channels: dict[str, int]
+    columns: dict[str, Any] = field(default_factory=dict)
     deleted_at: datetime | None = None
     purge_at: datetime | None = None
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, rela
 from flask_platform_users import (
     Action,
     Block,
+    Column,
     ConfigurationError,
     Count,
     Impersonation,
@@ -487,6 +488,87 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "a count's name that cannot stand in an address",
         counting(Count("Whats App", Channel.user_id)),
         "Count(name) was given 'Whats App'; expected a lower-case identifier, such as 'whatsapp'.",
+    ),
+    (
+        "a column that is none",
+        lambda: mount(columns=[..., "company"]),
+        "PlatformUsers(columns=...) was given 'company'; expected Column objects, and ... for the "
+        "default ones, as in columns=[..., Column('company', User.company, label='Company')].",
+    ),
+    (
+        "no columns",
+        lambda: mount(columns=[]),
+        "PlatformUsers(columns=...) was given no column; leave it out for the default ones, or add "
+        "yours to them, as in columns=[..., Column('company', User.company, label='Company')].",
+    ),
+    (
+        "the default columns twice",
+        lambda: mount(columns=[..., ...]),
+        "PlatformUsers(columns=...) was given ... more than once; it stands for the default "
+        "columns in one place.",
+    ),
+    (
+        "a column of another model",
+        lambda: mount(columns=[..., Column("role_name", Role.name)]),
+        "Column('role_name') was given Role.name, a column of another model; expected one of User "
+        "or of a model in join=: add the join that leads there, or read it by a correlated "
+        "scalar_subquery().",
+    ),
+    (
+        "a column named by its name",
+        lambda: mount(columns=[..., Column("state", "state")]),  # type: ignore[arg-type]
+        "Column('state') was given 'state'; expected a column or another SQL expression of your "
+        "user model, as in Column('company', User.company, label='Company').",
+    ),
+    (
+        "a column given twice",
+        lambda: mount(columns=[..., Column("mail", User.email), Column("mail", User.email)]),
+        "Column('mail') is given 2 times in columns=; expected each name once: rename all but one, "
+        "the label= may stay.",
+    ),
+    (
+        "a column of a default's name",
+        lambda: mount(columns=[..., Column("created", User.made_at)]),
+        "Column('created') has the name of a default column; give it another, or change ours, as "
+        "in dataclasses.replace(columns.CREATED, label='Member since').",
+    ),
+    (
+        "a column whose name cannot stand in an address",
+        lambda: mount(columns=[..., Column("E-mail", User.email)]),
+        "Column(name) was given 'E-mail'; expected a lower-case identifier of up to 40 characters "
+        "that is not 'key', such as 'company'.",
+    ),
+    (
+        "a column with nothing to show",
+        lambda: mount(columns=[..., Column("company")]),
+        "Column('company') has neither a value nor a cell of its own; expected a column of your "
+        "user model, as in Column('company', User.company, label='Company').",
+    ),
+    (
+        "a column without a value to sort by",
+        lambda: mount(columns=[..., Column("x", cell="platform_users/cells/no.html", sort=True)]),
+        "Column('x') has no value that users could be sorted by or searched for; leave sort= and "
+        "search= out, or give it one.",
+    ),
+    (
+        "a search in numbers",
+        lambda: mount(columns=[..., Column("size", User.channel_count, search=True)]),
+        "Column('size') was given search=True, but User.channel_count is no text (Integer()); "
+        "leave search= out.",
+    ),
+    (
+        "an order by what has none",
+        lambda: mount(columns=[..., Column("x", sa.func.whatever(User.id), sort=True)]),
+        "Column('x') was given sort=True, but users cannot be ordered by "
+        'whatever("user".id) of type NullType(); leave sort= out, or give it a type, as in '
+        "type_coerce(..., String).",
+    ),
+    (
+        "a cell that is no template",
+        lambda: mount(columns=[..., Column("mail", User.email, cell="cells/mail.html")]),
+        "Column('mail', cell=...) was given 'cells/mail.html', which is no template of the app; "
+        "expected one that shows a value, such as 'cells/company.html': add the file to your "
+        "templates, or register the blueprint that has it first.",
     ),
 ]
 

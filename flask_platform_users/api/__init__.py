@@ -1,5 +1,1 @@
 """The JSON API of a mount: the same reads and the same actions as the pages, for programs."""
-
-from .views import build_api
-
-__all__ = ["build_api"]

@@ -1,7 +1,6 @@
 """The addresses of the API for many users: ordering, jobs and their users, and taking back."""
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, abort, g, jsonify, request, url_for
@@ -11,9 +10,9 @@ from ..actions import Action
 from ..bulk import Bulk
 from ..errors import InvalidError
 from ..history import History
-from ..job_records import OPEN, PER_PAGE, TOGETHER, WORKING, Job
-from ..listing import filter_of
+from ..job_records import OPEN, PER_PAGE, WORKING, Job
 from ..orders import Result
+from ..schemas import filter_schema
 from .bodies import body, query
 from .forms import filled_in, schema_of
 from .problems import errors_of, problem
@@ -58,10 +57,10 @@ class ManyViews:
 
         def choose(job: Job) -> None:
             if "filter" in wanted:
-                bulk.choose_all(job, filter_of(wanted["filter"]))
+                bulk.choose_all(job, wanted["filter"]["query"])
                 return
             bulk.choose(job, keys)
-            unknown = _unknown(bulk, job, keys)
+            unknown = bulk.unknown(job, keys)
             if unknown and wanted["mode"] == "together":
                 places = {str(keys.index(key)): ["There is no such user here."] for key in unknown}
                 raise ValidationError({"keys": places})
@@ -74,13 +73,13 @@ class ManyViews:
                 mode=wanted["mode"],
                 dry_run=wanted["dry_run"],
                 request_id=self.views.request_id(
-                    ["many", name, json.dumps(wanted, sort_keys=True)]
+                    ["many", name, json.dumps(wanted, sort_keys=True, default=str)]
                 ),
             )
         except InvalidError as error:
             raise ValidationError({"fields": errors_of(error.form)}) from error
         job = bulk.go_on(job)
-        return self._job(bulk, job, OrderedSchema(), unknown=_unknown(bulk, job, keys))
+        return self._job(bulk, job, OrderedSchema(), unknown=bulk.unknown(job, keys))
 
     def jobs(self) -> Response:
         """Return a page of the jobs that were done or go on."""
@@ -95,7 +94,7 @@ class ManyViews:
     def job(self, job_id: str) -> Response:
         """Return a job: what it would do, how far it is, or what it did."""
         bulk = self.door.bulk()
-        response = jsonify(JobSchema().dump(_report(bulk, self._seen(bulk, job_id))))
+        response = jsonify(JobSchema().dump(bulk.report(self._seen(bulk, job_id))))
         response.add_etag()
         response.make_conditional(request)
         return response
@@ -125,7 +124,7 @@ class ManyViews:
         job = bulk.cancel(self._own(bulk, job_id))
         if job is None:
             return Response(status=204)
-        return jsonify(JobSchema().dump(_report(bulk, job)))
+        return jsonify(JobSchema().dump(bulk.report(job)))
 
     def undo(self, seq: int) -> Response:
         """Take back what an entry of the history tells, if nothing has touched it since."""
@@ -140,7 +139,7 @@ class ManyViews:
         job = bulk.go_on(undone)
         job = bulk.jobs.get(job.id) or job
         told = None if job.seq is None else history.event(job.seq)
-        response = jsonify(UndoneSchema().dump({"event": told, "job": _report(bulk, job)}))
+        response = jsonify(UndoneSchema().dump({"event": told, "job": bulk.report(job)}))
         return self._placed(response, job)
 
     # What they share
@@ -160,8 +159,8 @@ class ManyViews:
 
     def filter_schema(self) -> UsersFilter:
         """Return the schema of what users may be chosen by."""
-        channels = [count.name for count in self.door.extension.mapping.channels]
-        return UsersFilter(statuses=self.door.statuses(), channels=channels)
+        filters = self.door.filters().values()
+        return filter_schema(UsersFilter, filters, zone=g.platform_users_zone)()
 
     def _action(self, name: str) -> Action:
         action = self.known().get(name)
@@ -178,9 +177,9 @@ class ManyViews:
     def _own(self, bulk: Bulk, job_id: str) -> Job:
         """Return a job of who asks, as they saw it where they say so."""
         job = self._seen(bulk, job_id)
-        bulk.require_own(job)
+        bulk.require_own(job, record=True)
         if "If-Match" in request.headers and job.state in OPEN:
-            seen = jsonify(JobSchema().dump(_report(bulk, job)))
+            seen = jsonify(JobSchema().dump(bulk.report(job)))
             seen.add_etag()
             if not request.if_match.contains(seen.get_etag()[0] or ""):
                 abort(412, "The job is not as you saw it. Nothing was done.")
@@ -190,7 +189,7 @@ class ManyViews:
         job = bulk.jobs.get(job.id) or job
         if job.state == "stopped" and job.left == job.total:
             return problem(409, f"{job.why} Nothing was done.", job=job.id)
-        return self._placed(jsonify(schema.dump(_report(bulk, job) | beside)), job)
+        return self._placed(jsonify(schema.dump(bulk.report(job) | beside)), job)
 
     def _placed(self, response: Response, job: Job) -> Response:
         """Say where a job is, and when to look again while it goes on."""
@@ -199,21 +198,3 @@ class ManyViews:
             response.status_code = 202
             response.headers["Retry-After"] = RETRY_AFTER
         return response
-
-
-def _report(bulk: Bulk, job: Job) -> dict[str, Any]:
-    """Return a job with what is counted of it."""
-    expected = bulk.jobs.outcomes(job, "expected")
-    return {
-        **vars(job),
-        "mode": job.mode,
-        "expected": expected if any(expected.values()) else None,
-        "outcomes": bulk.jobs.outcomes(job),
-        "reasons": [{"why": why, "users": number} for why, number in bulk.jobs.reasons(job)],
-    }
-
-
-def _unknown(bulk: Bulk, job: Job, keys: Sequence[str]) -> list[str]:
-    """Return those of the keys that are not among a job's users, in order."""
-    known = {str(item.user_key) for item in bulk.jobs.page(job, limit=TOGETHER)} if keys else set()
-    return [key for key in dict.fromkeys(keys) if key not in known]

@@ -26,8 +26,6 @@ from .schemas import (
     SummarySchema,
     UndoneSchema,
     UsageSchema,
-    UserDetailsSchema,
-    UsersSchema,
 )
 
 if TYPE_CHECKING:
@@ -95,7 +93,7 @@ def document(views: "ApiViews", url: str) -> dict[str, Any]:
     spec.components.schema("Problem", schema=ProblemSchema)
     reads: dict[str, tuple[str, Any, list[Any], tuple[int, ...]]] = {
         "/summary": ("summary", SummarySchema, [], ()),
-        "/users": ("users", UsersSchema, [_query(views.users_query())], (422,)),
+        "/users": ("users", views.users_schema, [_query(views.users_query())], (422,)),
         "/usage/{key}": ("usage", UsageSchema, [_KEY], (404,)),
         "/actions/{key}": ("actions", ActionsSchema, [_KEY], (404,)),
         "/history": ("history", EventsSchema, [_query(views.history_query())], (422,)),
@@ -135,7 +133,7 @@ def _operation(
 
 def _user(views: "ApiViews") -> dict[str, Any]:
     known = _header("If-None-Match", "Answer 304 if the user still has this ETag.")
-    operation = _operation("user", views.user, UserDetailsSchema, [_KEY, known], (304, 404))
+    operation = _operation("user", views.user, views.user_schema, [_KEY, known], (304, 404))
     operation["responses"]["200"]["headers"] = _etag()
     return operation
 

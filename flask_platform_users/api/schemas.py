@@ -1,9 +1,13 @@
 """What leaves the API, name by name, and what may be asked of it."""
 
 import unicodedata
+import uuid
 from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
+import sqlalchemy as sa
 from marshmallow import (
     Schema,
     ValidationError,
@@ -15,10 +19,24 @@ from marshmallow import (
 
 from ..audit import OUTCOMES
 from ..bulk import MODES
+from ..cli.output import as_json
+from ..columns import Column
+from ..inspection import clause, python_type
 from ..job_records import STATES, TOGETHER
-from ..mapping import STATUSES
+from ..mapping import STATUSES, Expression
 from ..schemas import FilterSchema, HistorySchema, ListSchema
 from .forms import KINDS, Flag, storable
+
+_TYPES: dict[Any, str] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    Decimal: "string",
+    datetime: "string",
+    date: "string",
+    uuid.UUID: "string",
+}
 
 
 def _key(name: str) -> fields.Field[Any]:
@@ -73,6 +91,7 @@ class UserSchema(Answer):
     last_login = fields.DateTime(format="iso", allow_none=True)
     created = fields.DateTime(format="iso", allow_none=True)
     channels = _numbers()
+    columns = fields.Dict(keys=fields.String())
     deleted_at = fields.DateTime(format="iso", allow_none=True)
     purge_at = fields.DateTime(format="iso", allow_none=True)
 
@@ -96,6 +115,32 @@ class UsersSchema(Answer):
         allow_none=True, metadata={"description": "The `cursor` of the page after."}
     )
     previous = fields.String(allow_none=True)
+
+
+def user_schemas(
+    columns: Mapping[Column, Expression],
+) -> tuple[type[Schema], type[Schema]]:
+    """Return the schemas of one user and of a page of users, with the host's own columns."""
+    values = Answer.from_dict({c.name: _value(c, v) for c, v in columns.items()}, name="Columns")
+    own: dict[str, Any] = {"columns": fields.Nested(values)}
+    row = UserSchema.from_dict(own, name="User")
+    page: dict[str, Any] = {"users": fields.List(fields.Nested(row))}
+    return (
+        UserDetailsSchema.from_dict(own, name="UserDetails"),
+        UsersSchema.from_dict(page, name="Users"),
+    )
+
+
+def _value(column: Column, value: Expression) -> fields.Field[Any]:
+    """Return the field of a column; what a type of the host's makes of values is not told."""
+    type_, described = clause(value).type, {"description": column.title}
+    known = None if isinstance(type_, sa.types.TypeDecorator) else _TYPES.get(python_type(value))
+    if isinstance(type_, sa.Enum):
+        known = "string"
+    return fields.Function(
+        lambda values: as_json(values[column.name]),
+        metadata=described | ({"type": [known, "null"]} if known else {}),
+    )
 
 
 class UsageSchema(Answer):

@@ -19,6 +19,7 @@ from ..impersonation import SAFE
 from ..listing import listed
 from ..orders import Order, request_id
 from ..results import facts
+from ..schemas import filter_schema
 from ..sessions import Sessions
 from .bodies import body, query
 from .forms import described, fields_of, filled_in, schema_of
@@ -33,9 +34,8 @@ from .schemas import (
     ResultSchema,
     SummarySchema,
     UsageSchema,
-    UserDetailsSchema,
     UsersQuery,
-    UsersSchema,
+    user_schemas,
 )
 from .versions import Version, Versions
 
@@ -93,6 +93,7 @@ class ApiViews:
         self.sessions = sessions
         self.versions = Versions(door.extension.name)
         self.many = ManyViews(self)
+        self.user_schema, self.users_schema = user_schemas(door.extension.mapping.own_columns)
 
     def require(self) -> None:
         """Let in who may open the page. What a browser's session does needs its CSRF token."""
@@ -119,7 +120,7 @@ class ApiViews:
             raise ValidationError({"sort": ["This platform is too large to be sorted by that."]})
         matches = found.matches
         return _answer(
-            UsersSchema(),
+            self.users_schema(),
             {
                 "users": found.page.users,
                 "start": found.page.start,
@@ -132,7 +133,7 @@ class ApiViews:
     def user(self, key: str) -> Response:
         """Return one user."""
         _, user = self.door.user(key)
-        response = _answer(UserDetailsSchema(), user)
+        response = _answer(self.user_schema(), user)
         self._tag(response, Version(key=key, seen=facts(user)))
         response.make_conditional(request)
         return response
@@ -218,12 +219,9 @@ class ApiViews:
 
     def users_query(self) -> UsersQuery:
         """Return the schema of what the list may be asked for."""
-        mapping = self.door.extension.mapping
-        return UsersQuery(
-            statuses=self.door.statuses(),
-            channels=[count.name for count in mapping.channels],
-            sorts=mapping.sort_names,
-        )
+        sorts = self.door.extension.mapping.sort_names
+        filters = self.door.filters().values()
+        return filter_schema(UsersQuery, filters, zone=g.platform_users_zone, sorts=sorts)()
 
     def history_query(self) -> HistoryQuerySchema:
         """Return the schema of what the history may be asked for."""

@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 
 from ..actions import Action
+from ..bulk import Bulk
 from ..directory import Directory
 from ..errors import HookError, NotFoundError, RefusedError
 from ..formatting import Reading
@@ -60,6 +61,17 @@ class Desk:
         keys = extension.chain(self.platform).keys
         return Pipeline(
             self.directory, extension.policy, self.actor, keys, extension.impact, self.zone
+        )
+
+    @functools.cached_property
+    def bulk(self) -> Bulk:
+        """What they do to many users of the platform."""
+        return Bulk(
+            self.extension,
+            self.platform,
+            lambda: self.pipeline,
+            owner_id=str(self.actor.get_id()),
+            address=ADDRESS,
         )
 
     @property

@@ -86,6 +86,11 @@ def say_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
+def users_said(number: int) -> str:
+    """Return a number of users in words."""
+    return f"{number:,} user{'' if number == 1 else 's'}"
+
+
 def _width(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
     return sum(

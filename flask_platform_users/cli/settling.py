@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 
 from ..settle import SETTLERS, Due, ended_grace, settle
 from .mounts import mount_option, mounted, platform_key, platform_option
-from .output import say
+from .output import say, users_said
 
 if TYPE_CHECKING:
     from ..extension import PlatformUsers
@@ -31,7 +31,7 @@ def purge(mount: str | None, platform: str | None, yes: bool) -> None:
         if only is None or item.platform == only
     ]
     if due and not yes:
-        click.confirm(f"Delete {_users(len(due))} for good?", abort=True)
+        click.confirm(f"Delete {users_said(len(due))} for good?", abort=True)
     _settle(extension, due, "Deleted {users} for good.")
 
 
@@ -45,6 +45,9 @@ def tick(mount: str | None) -> None:
     resumed = extension.resume_jobs()
     if resumed:
         say(f"Went on with {resumed:,} job{'' if resumed == 1 else 's'}.")
+    forgotten = extension.forget_abandoned_jobs()
+    if forgotten:
+        say(f"Forgot {forgotten:,} choice{'' if forgotten == 1 else 's'} that nobody went on with.")
     ended = extension.end_impersonations()
     if ended:
         say(f"Ended {ended:,} impersonation{'' if ended == 1 else 's'} whose time was over.")
@@ -59,11 +62,7 @@ def _settle(extension: "PlatformUsers", due: Iterable[Due], sentence: str) -> No
             failed += 1
             item = settled.due
             say(f"User {item.user_key} of platform {item.platform}: {settled.why_not}", err=True)
-    say(sentence.format(users=_users(done)))
+    say(sentence.format(users=users_said(done)))
     if failed:
-        say(f"{_users(failed)} failed.", err=True)
+        say(f"{users_said(failed)} failed.", err=True)
         sys.exit(1)
-
-
-def _users(number: int) -> str:
-    return f"{number:,} user{'' if number == 1 else 's'}"

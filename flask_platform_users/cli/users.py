@@ -1,17 +1,17 @@
 """List users, show one, and read the history, as whoever ``--as`` names sees them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 import click
-from marshmallow import ValidationError
+from marshmallow import RAISE, ValidationError
 
+from ..columns import parts_of, there
 from ..directory import Directory
 from ..errors import HookError
-from ..export import Cell, columns
 from ..formatting import in_zone, number
 from ..guard import guarded
 from ..history import Event, History, HistoryQuery, people_meant
@@ -36,8 +36,11 @@ limit_option = click.option(
 )
 
 
+OPTIONS = {"q": "search", "actor": "by"}
+
+
 @click.command("list")
-@click.option("--search", "q", metavar="TEXT", help="Part of a username or email address.")
+@click.option("--search", "q", metavar="TEXT", help="As in the search box.")
 @click.option("--status", help="active, inactive (and blocked), blocked, pending, or deleted.")
 @click.option("--role")
 @click.option("--channel", metavar="KIND", help="Who has at least one of this kind.")
@@ -49,7 +52,7 @@ limit_option = click.option(
 def list_users(desk: Desk, limit: int, json: bool, **asked: str | None) -> None:
     """List the users of the platform, with the filters of the page."""
     mapping, directory = desk.extension.mapping, desk.directory
-    wanted = _loaded(list_schema(mapping, deleted=desk.sees_deleted), asked)
+    wanted = loaded(list_schema(mapping, deleted=desk.sees_deleted, zone=desk.zone), asked)
     sort, descending = order_of(wanted, directory.sorts(directory.summary().total))
     query = query_of(wanted, descending=descending)
     found = _limited(all_users(directory, query, sort, batch=min(limit or BATCH, BATCH)), limit)
@@ -57,7 +60,7 @@ def list_users(desk: Desk, limit: int, json: bool, **asked: str | None) -> None:
         for _, user in found:
             say_json(user_as_json(user))
         return
-    shown = columns(mapping, deleted=query.population == "deleted")
+    shown = parts_of(there(mapping, deleted=query.population == "deleted"), mapping)
     rows = [
         [str(no), str(user.key), *(_cell(desk, column.cell(user)) for column in shown)]
         for no, user in found
@@ -130,7 +133,7 @@ def _standing(directory: Directory, user: UserDetails) -> Standing | None:
 
 def history_query(desk: Desk, read: History, asked: dict[str, str | None]) -> HistoryQuery:
     """Return what is asked of the history, with the users and people that a text means."""
-    wanted = _loaded(HistorySchema(zone=desk.zone), asked)
+    wanted = loaded(HistorySchema(zone=desk.zone), asked)
     user, actor = wanted.pop("user", None), wanted.pop("actor", None)
     return HistoryQuery(
         users=None if user is None else read.users_meant(user),
@@ -151,14 +154,22 @@ def _limited(found: Iterator[Any], limit: int) -> Iterator[Any]:
     return islice(found, limit) if limit else found
 
 
-def _loaded(schema: Any, asked: dict[str, str | None]) -> dict[str, Any]:
-    """Return options as the page's schema reads them from an address."""
+def loaded(
+    schema: Any, asked: Mapping[str, str | None], options: Mapping[str, str] = OPTIONS
+) -> dict[str, Any]:
+    """Return options as the page's schema reads them from an address.
+
+    Args:
+        schema: what reads them.
+        asked: their texts, by the names in an address.
+        options: what the options are called that have another name.
+    """
     try:
-        found: dict[str, Any] = schema.load({k: v for k, v in asked.items() if v is not None})
+        given = {name: value for name, value in asked.items() if value is not None}
+        found: dict[str, Any] = schema.load(given, unknown=RAISE)
     except ValidationError as error:
         faults = error.messages_dict.items()
-        names = {"q": "search", "actor": "by"}
-        said = " ".join(f"--{names.get(n, n)}: {' '.join(map(str, why))}" for n, why in faults)
+        said = " ".join(f"--{options.get(n, n)}: {' '.join(map(str, why))}" for n, why in faults)
         raise click.UsageError(said) from error
     return found
 
@@ -168,8 +179,8 @@ def _facts(
 ) -> Iterator[tuple[str, str]]:
     mapping = desk.extension.mapping
     yield "Key", str(user.key)
-    for column in columns(mapping, deleted=user.population == "deleted"):
-        yield column.title, _cell(desk, column.cell(user))
+    for part in parts_of(there(mapping, deleted=user.population == "deleted"), mapping):
+        yield part.title, _cell(desk, part.cell(user))
     if user.block_reason:
         until = f", until {_cell(desk, user.blocked_until)}" if user.blocked_until else ""
         yield "Blocked", f"{user.block_reason}{until}"
@@ -182,7 +193,7 @@ def _facts(
             yield "Add-on", f"{add_on.name} × {add_on.quantity}"
 
 
-def _cell(desk: Desk, cell: Cell) -> str:
+def _cell(desk: Desk, cell: Any) -> str:
     if isinstance(cell, datetime):
         return f"{in_zone(cell, desk.zone):%Y-%m-%d %H:%M}"
     return "" if cell is None else str(cell)

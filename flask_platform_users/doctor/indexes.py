@@ -52,6 +52,8 @@ def list_indexes(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]:  
     """Find what the list lacks for its orders."""
     users = extension.mapping.users
     orders = {"created": users.created, "name": users.username, "last login": users.last_login}
+    own = extension.mapping.own_columns.items()
+    orders |= {column.title: value for column, value in own if column.sort}
     wanted: list[Wanted] = []
     for name, value in orders.items():
         one = None if value is None else _order(extension, name, value)
@@ -84,14 +86,14 @@ def count_indexes(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]: 
 
 def search_indexes(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]:  # noqa: ARG001
     """Find what the search lacks; only PostgreSQL has indexes for the inside of words."""
-    engine, users = engine_of(extension), extension.mapping.users
+    engine = engine_of(extension)
     if engine.dialect.name != "postgresql":
         yield Finding("ok", "Searching reads a platform's users; no index of this database helps.")
         return
     sound = True
     with engine.connect() as connection:
         extended = connection.scalar(sa.text("SELECT 1 FROM pg_extension WHERE extname='pg_trgm'"))
-    for column in _columns([users.username, users.email]):
+    for column in _columns(extension.mapping.searched):
         if _has_trigrams(engine, column):
             continue
         sound = False

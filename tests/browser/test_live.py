@@ -24,7 +24,7 @@ def test_pages_orders_and_filters_come_without_a_reload_and_back_leads_back(visi
     page = visit.page
     mark(visit)
     voice = page.locator("[data-pu-voice]")
-    number = page.locator(".pu-table tbody .pu-no").first
+    number = page.locator(".pu-table tbody .pu-col-no").first
     page.get_by_role("link", name="Next").click()
     expect(number).to_contain_text("26")
     expect(voice).to_contain_text("26–50")
