@@ -20,11 +20,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import current_app, g, has_app_context, has_request_context
+from flask import current_app, g, has_app_context, has_request_context, request
 from markupsafe import Markup
+
+from .terms import Terms, Words, words_of
 
 if TYPE_CHECKING:
     from babel import Locale
+
+    from .extension import PlatformUsers
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 DOMAIN = "flask_platform_users"
@@ -208,10 +212,12 @@ class Language:
     Attributes:
         locale: None is English, as it is written here, and its values as the English write them.
         catalogue: the translations; None where a text is its own.
+        words: the host's; None if there are none.
     """
 
     locale: "Locale | None" = None
     catalogue: NullTranslations | None = None
+    words: Words | None = None
 
     @property
     def code(self) -> str:
@@ -225,12 +231,14 @@ class Language:
 
     def text(self, text: str) -> str:
         """Return a text in this language."""
-        return self.catalogue.gettext(text) if self.catalogue is not None and text else text
+        found = self.catalogue.gettext(text) if self.catalogue is not None and text else text
+        return found if self.words is None else self.words.put(found)
 
     def text_of_number(self, singular: str, plural: str, num: int) -> str:
         """Return the form of a text that goes with a number."""
         found = "" if self.catalogue is None else self.catalogue.ngettext(singular, plural, num)
-        return found or (singular if num == 1 else plural)  # empty as long as it is untranslated
+        found = found or (singular if num == 1 else plural)  # empty as long as it is untranslated
+        return found if self.words is None else self.words.put(found)
 
     def again(self, text: str) -> str:
         """Return a text that was kept in English in this language."""
@@ -289,18 +297,30 @@ def language() -> Language:
     """Return the language of whoever reads."""
     if not has_app_context() or _in_english.get():
         return ENGLISH
-    return _language_of(_locale())
-
-
-def _language_of(locale: "Locale | None") -> Language:
-    if locale is None:
+    locale, mount = _locale(), _mount()
+    terms = None if mount is None else mount.terms
+    if locale is None and not terms:
         return ENGLISH
-    known: dict[str, Language] = current_app.extensions.setdefault(f"{DOMAIN}_languages", {})
-    if str(locale) not in known:
-        catalogue = _catalogue_of(locale)
-        written = None if catalogue is None or locale.language == "en" else locale
-        known[str(locale)] = Language(written, catalogue)
-    return known[str(locale)]
+    known: dict[Any, Language] = current_app.extensions.setdefault(f"{DOMAIN}_languages", {})
+    key = (str(locale), mount.name if mount is not None and terms else None)
+    if key not in known:
+        known[key] = _language_of(locale, terms)
+    return known[key]
+
+
+def _language_of(locale: "Locale | None", terms: Terms | None) -> Language:
+    catalogue = None if locale is None else _catalogue_of(locale)
+    if catalogue is None or (locale is not None and locale.language == "en"):
+        locale = None
+    words = words_of(terms, "en" if locale is None else str(locale)) if terms else None
+    return Language(locale, catalogue, words)
+
+
+def _mount() -> "PlatformUsers | None":
+    """Return the mount whose page it is; of any other page, the only one that there is."""
+    mounts: dict[str, PlatformUsers] = current_app.extensions.get("platform_users", {})
+    name = (request.blueprint or "").partition(".")[0] if has_request_context() else ""
+    return mounts.get(name) or (next(iter(mounts.values())) if len(mounts) == 1 else None)
 
 
 def _locale() -> "Locale | None":
