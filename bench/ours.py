@@ -102,8 +102,8 @@ def parts(pages_deep: int) -> Iterator[dict[str, Callable[[], object]]]:
             "cards: `directory.summary()`": alone(directory.summary),
             "table: `directory.page()`, first page": page(),
             "table, deep page": page(cursor=_deep_cursor(pages_deep)),
-            "table, search, common term": page(search=Case.COMMON.term),
-            "table, search, rare term": page(search=Case.RARE.term),
+            "table, search, common term": page(words=Case.COMMON.term),
+            "table, search, rare term": page(words=Case.RARE.term),
         }
 
 

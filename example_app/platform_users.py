@@ -14,6 +14,8 @@ from flask_platform_users import (
     with_defaults,
 )
 
+from .activity import inbox
+from .filters import filters
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
 from .plans import billing
@@ -88,6 +90,7 @@ platform_users = PlatformUsers(
         Count("templates", Template.owner_id, label="Templates"),
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
+    filters=filters,
     columns=[..., Column("company", User.company, label="Company", sort=True, search=True)],
     billing=billing,
     actions=with_defaults(
@@ -95,12 +98,14 @@ platform_users = PlatformUsers(
         SendOnboardingEmail(),
         ExtendTrial(),
     ),
+    panels=[..., inbox],
     policy=ProductPolicy(),
     api=True,
     impersonation=Impersonation(
         landing="product.home",
         reasons=["Asked for help by mail", "Checking a reported fault"],
         ticket="Support case",
+        keeps=["language"],
         forbidden=["auth.confirm", "auth.password", "product.support_access"],
     ),
 )

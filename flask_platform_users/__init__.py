@@ -13,10 +13,12 @@ from .columns import DEFAULT_COLUMNS, Column
 from .directory import Directory
 from .errors import ConfigurationError
 from .extension import PlatformUsers
+from .filters import Filter
 from .gate import SignIn
 from .impersonation import Impersonation, Receipt
 from .mapping import Count, Many, Status, Users
 from .model_billing import Booked, Catalogue, Held, ModelBilling
+from .panels import Panel
 from .policy import Policy
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "ConfigurationError",
     "Count",
     "Directory",
+    "Filter",
     "Held",
     "Impact",
     "Impersonation",
@@ -40,6 +43,7 @@ __all__ = [
     "ModelBilling",
     "Money",
     "Offer",
+    "Panel",
     "PlatformUsers",
     "Policy",
     "Receipt",

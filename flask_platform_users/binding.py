@@ -1,6 +1,5 @@
 """A checked mapping turned into the SQL expressions that statements are made of."""
 
-import enum
 import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -12,15 +11,20 @@ from sqlalchemy.orm import QueryableAttribute, aliased
 
 from .billing import Billing, ManualBilling
 from .columns import DEFAULT_COLUMNS, Column
+from .filters import Filter
+from .formatting import FILTER_LABELS
+from .i18n import lazy
 from .inspection import (
     clause,
     is_counter,
     is_indexed,
     is_text,
     key_of,
+    known_words,
     mapper_of,
     python_type,
     target_of,
+    word,
 )
 from .mapping import STATUSES, Count, Expression, Many, Predicate, Users
 from .models import Tables, UTCDateTime
@@ -59,6 +63,7 @@ class Mapping:
         grace: how long a deleted user can be restored.
         shut_out: the statuses that nobody may be signed in with.
         on_sessions_revoked: the host's function for what else lets a user in.
+        own_filters: what the host lets the list be narrowed by, beside what we do.
         columns: the columns of the list, in order.
         delete: the host's function that deletes a user for good; None where their row and its
             cascades are all there is.
@@ -73,6 +78,7 @@ class Mapping:
     billing: Billing | None = None
     shut_out: Collection[str] = ("blocked", "inactive")
     on_sessions_revoked: Callable[[Any], None] | None = None
+    own_filters: Sequence[Filter] = ()
     columns: Sequence[Column] = DEFAULT_COLUMNS
 
     @functools.cached_property
@@ -156,6 +162,48 @@ class Mapping:
         if blocked is None:
             return sa.false()
         return blocked & state.status_before.is_not(None) & (state.blocked_until <= NOW)
+
+    @functools.cached_property
+    def filters(self) -> dict[str, Filter]:
+        """What the list may be narrowed by, by name: ours, then the host's."""
+        users = self.users
+        found = [
+            Filter(
+                "status",
+                lambda value, _platform: self._is_listed_as(value),
+                choices={name: FILTER_LABELS[name] for name in (*self.statuses, "deleted")},
+                label=lazy("Status"),
+            )
+        ]
+        if users.role is not None:
+            found.append(
+                Filter("role", lambda value, _platform: self.has_role(value), label=lazy("Role"))
+            )
+        if self.channels:
+            kinds = {count.name: count for count in self.channels}
+            found.append(
+                Filter(
+                    "channel",
+                    lambda value, platform: self.has_any(kinds[value], platform),
+                    choices={name: count.title for name, count in kinds.items()},
+                    label=lazy("Channel"),
+                )
+            )
+        if users.last_login is not None:
+            found.append(Filter("signed_in", users.last_login, label=lazy("Signed in")))
+        if users.created is not None:
+            found.append(Filter("created", users.created, label=lazy("Created")))
+        until = self.tables.state.c.blocked_until
+        found.append(Filter("block_ends", until, label=lazy("Block ends"), ahead=True))
+        return {filter_.name: filter_ for filter_ in (*found, *self.own_filters)}
+
+    def _is_listed_as(self, wanted: str) -> Predicate:
+        """Say when a user is listed under a status: as on its card, the blocked are inactive."""
+        if wanted == "deleted":  # these are asked for by the population
+            return sa.true()
+        if wanted == "inactive":
+            return self.has_status("inactive") | self.has_status("blocked")
+        return self.has_status(wanted)
 
     @functools.cached_property
     def _host_order(self) -> list[tuple[str, Predicate]]:
@@ -301,18 +349,6 @@ class Mapping:
 
 SEPARATOR = "\x1f"
 """Between the roles of one user in a single string: ASCII's own unit separator."""
-
-
-def word(value: Any) -> str:
-    """Return the word for a role as the page shows it."""
-    return str(value.value if isinstance(value, enum.Enum) else value)
-
-
-def known_words(column: sa.ColumnElement[Any]) -> list[Any] | None:
-    """Return the values that an enum column may take, None for any other column."""
-    if not isinstance(column.type, sa.Enum):
-        return None
-    return list(column.type.enum_class or column.type.enums)
 
 
 def origin(count: Count) -> Any:

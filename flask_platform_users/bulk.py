@@ -28,7 +28,7 @@ from .i18n import _, english, joined, lazy
 from .job_records import OPEN, TOGETHER, WORKING, Item, Job
 from .jobs import Jobs, Progress, request_id_of, untold
 from .orders import Order, Result
-from .pages import filter_words, form_words
+from .pages import form_words
 from .pipeline import Pipeline
 from .transaction import retried
 
@@ -126,9 +126,8 @@ class Bulk:
         """Choose everybody whom a filter lets through, and note which. The caller commits."""
         self.jobs.pick_all(job, query)
         with english():
-            words = filter_words(query, self.extension.mapping.channels).values()
-            chosen = _("All that matched %(filters)s", filters=", ".join(words))
-            self.jobs.describe(job, chosen if words else _("All users"))
+            chosen = _("All that matched %(filters)s", filters=query.told)
+            self.jobs.describe(job, chosen if query.narrows else _("All users"))
 
     def form(self, job: Job, action: Action, data: Any = None) -> Any:
         """Return the form of an action as the first user that it can be asked for has it.

@@ -8,7 +8,7 @@ import enum
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,13 +16,23 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session, scoped_session
 
 from .billing import Billing, ManualBilling, SharedBilling
-from .binding import NOW, SEPARATOR, Mapping, Sort, known_words, origin, word
+from .binding import NOW, SEPARATOR, Mapping, Sort, origin
 from .errors import NotFoundError
-from .inspection import clause, is_counter, parse_key, python_type, target_of
+from .filters import Asked
+from .inspection import (
+    clause,
+    is_counter,
+    known_words,
+    parse_key,
+    python_type,
+    target_of,
+    word,
+)
 from .mapping import Count, Expression, Many, Predicate
 from .models import as_utc
 from .paging import Cursor, beyond, keyset_order
 from .results import Note, Page, Population, Summary, UserDetails, UserRow
+from .search import Search, Term
 
 BOUNDED = 10_000
 """Platforms up to this size may be sorted, and roles looked up, by reading all their users."""
@@ -32,23 +42,17 @@ MATCHES = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListQuery:
-    """What the list is asked for.
+class ListQuery(Search):
+    """What the list is asked for: what is searched for, in an order, from a place on.
 
     Attributes:
-        search: part of a username or email, in any case; ``%`` and ``_`` mean themselves.
-        status: one of the mapping's statuses, or ``deleted``.
-        role: a role as the page shows it.
-        channel: the name of a kind; users with at least one of it.
+        zone: the time zone whose days are meant.
         descending: the direction of the order.
         per_page: rows on a page.
         cursor: where the page starts; None for the first.
     """
 
-    search: str = ""
-    status: str | None = None
-    role: str | None = None
-    channel: str | None = None
+    zone: tzinfo = UTC
     descending: bool = False
     per_page: int = 25
     cursor: Cursor | None = None
@@ -56,12 +60,12 @@ class ListQuery:
     @property
     def population(self) -> Population:
         """Whom it asks for."""
-        return "deleted" if self.status == "deleted" else "present"
+        return "deleted" if Term("status", "deleted") in self.terms else "present"
 
     @property
     def narrows(self) -> bool:
         """Whether it leaves some users out."""
-        return bool(self.search or self.status or self.role or self.channel)
+        return bool(self.words or self.emails or self.terms)
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,14 @@ class Directory:
         statement = sa.select(sa.func.count()).select_from(some.limit(MATCHES + 1).subquery())
         count: int = self._execute(statement).scalar_one()
         return count
+
+    def unknown_emails(self, query: ListQuery) -> list[str]:
+        """Return those of the addresses that nobody has, whatever else is asked. One statement."""
+        email = clause(self.mapping.users.email)
+        people = self.among(query.population)
+        found = self._execute(people._users(email).where(self._has_email(query.emails))).scalars()
+        known = {str(spelt).lower() for spelt in found}
+        return [email for email in query.emails if email.lower() not in known]
 
     def total(self, query: ListQuery) -> int:
         """Count all users that the filters let through, however many. One statement."""
@@ -522,20 +534,19 @@ class Directory:
         return sa.union_all(*(sa.select(part) for part in found)).subquery()
 
     def _filters(self, query: ListQuery) -> list[Predicate]:
-        mapping = self.mapping
-        filters: list[Predicate] = []
-        if query.search:
-            filters.append(self._contains(query.search))
-        if query.status == "inactive":  # as on the card: the inactive and the blocked together
-            filters.append(mapping.has_status("inactive") | mapping.has_status("blocked"))
-        elif query.status and query.population == "present":
-            filters.append(mapping.has_status(query.status))
-        if query.role:
-            filters.append(mapping.has_role(query.role))
-        if query.channel:
-            kinds = [count for count in mapping.channels if count.name == query.channel]
-            filters += [mapping.has_any(count, self.platform) for count in kinds]
+        asked = Asked(platform=self.platform, now=self.now(), zone=query.zone)
+        known = self.mapping.filters
+        filters = [known[term.name].predicate(term.value, asked) for term in query.terms]
+        if query.emails:
+            filters.append(self._has_email(query.emails))
+        if query.words:
+            filters.append(self._contains(query.words))
         return filters
+
+    def _has_email(self, emails: Sequence[str]) -> Predicate:
+        """Say when a user has one of some addresses: as typed, or in small letters."""
+        spellings = dict.fromkeys(spelt for email in emails for spelt in (email, email.lower()))
+        return clause(self.mapping.users.email).in_(spellings)
 
     def _contains(self, term: str) -> sa.ColumnElement[bool]:
         columns = [clause(column) for column in self.mapping.searched]

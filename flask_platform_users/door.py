@@ -23,15 +23,17 @@ from .bulk import Bulk
 from .directory import Directory
 from .errors import NO_USER, ConfigurationError, NotFoundError, RefusedError
 from .files import address_of, published
+from .filters import Filter
 from .formatting import Reading
-from .i18n import _, lazy
+from .i18n import _, at_any_rate, lazy
 from .impersonation import SAFE, Impersonations
-from .listing import list_schema, statuses_listed
+from .listing import filters_of, list_schema
 from .orders import Order
 from .pages import icon_of, sentence, url_of
 from .pipeline import Pipeline
 from .preferences import Preferences
 from .results import UserDetails, UserRow
+from .schemas import ListSchema
 from .settings import Settings
 from .transaction import is_read_only
 from .zones import zone_of
@@ -170,10 +172,9 @@ class Door:
         passing = self.passes(error)
         # Not by render_template: the host's context processors may ask the database again.
         template = current_app.jinja_env.get_template("platform_users/unavailable.html")
-        response = Response(
-            template.render(**self.standalone_context(), passing=passing),
-            status=503 if passing else 500,
-        )
+        with at_any_rate():
+            page = template.render(**self.standalone_context(), passing=passing)
+        response = Response(page, status=503 if passing else 500)
         if passing:
             response.headers["Retry-After"] = RETRY_AFTER
         return response
@@ -258,13 +259,31 @@ class Door:
         actor = current_user._get_current_object()
         return self.extension.policy.allows(actor, action, user)
 
-    def statuses(self) -> list[str]:
-        """Return the statuses that the list may be filtered by."""
-        return statuses_listed(self.extension.mapping, deleted=self.restores())
+    def filters(self) -> dict[str, Filter]:
+        """Return what the list may be narrowed by."""
+        return filters_of(self.extension.mapping, deleted=self.restores())
 
     def list_arguments(self) -> dict[str, Any]:
         """Return what the query string asks of the list; answer 400 with what is wrong with it."""
-        return asked(list_schema(self.extension.mapping, deleted=self.restores()))
+        return asked(self._list_schema())
+
+    def list_asked(self) -> tuple[dict[str, Any], str | None]:
+        """Return the same, and what was typed into the search box that is not understood.
+
+        Then it is as if nothing were typed.
+        """
+        schema, arguments = self._list_schema(), request.args.to_dict()
+        try:
+            return schema.load(arguments), None
+        except ValidationError as error:
+            if set(error.messages) != {"q"}:
+                abort(400, _sentence(error))
+            found: dict[str, Any] = schema.load(arguments | {"q": ""})
+            return found, " ".join(error.messages_dict["q"])
+
+    def _list_schema(self) -> ListSchema:
+        zone = g.platform_users_zone
+        return list_schema(self.extension.mapping, deleted=self.restores(), zone=zone)
 
     def actor_login_id(self) -> str:
         """Return Flask-Login's id of whoever is signed in."""

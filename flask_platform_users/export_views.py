@@ -10,7 +10,6 @@ from .columns import parts_of, there
 from .directory import Directory, ListQuery
 from .door import Door, asked
 from .export import EXPORT, HISTORY, USERS, apart, csv_of_users, record_export
-from .formatting import FILTER_LABELS
 from .history import History, HistoryQuery, people_meant
 from .listing import order_of, query_of
 from .schemas import HistorySchema
@@ -32,7 +31,7 @@ class ExportViews:
         query = query_of(wanted, descending=descending)
         mapping = directory.mapping
         parts = parts_of(there(mapping, deleted=query.population == "deleted"), mapping)
-        self._record(USERS, directory.total(query), filters_in_words(query))
+        self._record(USERS, directory.total(query), [query.told])
         return _streamed(
             directory, "users.csv", lambda read: csv_of_users(read, query, sort, parts)
         )
@@ -51,17 +50,6 @@ class ExportViews:
     def _record(self, action: str, rows: int, filters: list[str]) -> None:
         address = request.remote_addr or ""
         record_export(self.door.pipeline(), action, rows=rows, filters=filters, address=address)
-
-
-def filters_in_words(query: ListQuery) -> list[str]:
-    """Return what narrows a list, for the history."""
-    named = {
-        "search": query.search,
-        "status": FILTER_LABELS[query.status] if query.status else "",
-        "role": query.role,
-        "channel": query.channel,
-    }
-    return [f"{name}: {value}" for name, value in named.items() if value]
 
 
 def history_wanted() -> dict[str, Any]:

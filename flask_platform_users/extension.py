@@ -30,6 +30,7 @@ from .checks import (
     argument_faults,
     deletion_faults,
     entry_faults,
+    panel_faults,
     sign_in_faults,
 )
 from .cli import commands
@@ -37,6 +38,8 @@ from .column_checks import cell_faults
 from .columns import Column, laid_out
 from .directory import Directory
 from .errors import ConfigurationError
+from .filter_checks import filter_faults
+from .filters import Filter
 from .gate import Gate, SignIn
 from .history import History
 from .i18n import in_page, in_page_of_number
@@ -47,12 +50,14 @@ from .jobs import Jobs
 from .mapping import Count, Users
 from .models import build_tables
 from .overlay_views import OverlayViews, forbid_while_impersonating
+from .panels import Panel
 from .pipeline import Pipeline
 from .policy import Policy
 from .results import UserDetails
 from .runners import Runner, ThreadRunner
 from .sessions import install, sessions_of
 from .settings import Settings
+from .terms import Terms, terms_faults
 from .triggers import attach_triggers
 from .views import build_blueprint
 from .zones import zone_of
@@ -72,6 +77,7 @@ class PlatformUsers:
         users: the user model and its columns.
         channels: the kinds of channel to count, in the order in which the page shows them.
         usage: what else a user has a number of; shown on the details page.
+        filters: what else the list may be narrowed by, after what we bring along.
         columns: the columns of the list, in order; ``...`` stands for the default ones. Add the
             host's own: ``columns=[..., Column("company", User.company)]``.
         policy: who may open the page, and for which platform.
@@ -79,6 +85,8 @@ class PlatformUsers:
             ``ManualBilling``, such as ``ModelBilling``, can also be changed by hand.
         actions: what can be done to a user; by default ``DEFAULT_ACTIONS``. Add the host's own:
             ``actions=[*DEFAULT_ACTIONS, ExtendTrial()]``.
+        panels: the sections of the details page; ``...`` stands for the default ones that are not
+            named beside it: ``panels=[..., Panel("tickets", template="_tickets.html")]``.
         impact: ``impact(user, action)`` tells the host's own lines of what an action means.
         grace: how long a deleted user can be restored, before ``flask platform-users purge``
             deletes them for good; 0 deletes them at once.
@@ -91,6 +99,8 @@ class PlatformUsers:
         impersonation: lets staff see the product as a user does; None lets nobody.
         api: True serves the JSON API below ``api/`` of the mount; it needs the extra ``api``.
         runner: where jobs of many users run; by default in threads of the process.
+        terms: your words for things, as in ``{"user": "client", "users": "clients"}``, in English
+            texts; ``{"es": {"usuario": "cliente"}}`` in those of another language.
         name: the name of the blueprint, and so of its endpoints and of the plugin's tables.
     """
 
@@ -102,9 +112,11 @@ class PlatformUsers:
         policy: Policy,
         channels: Sequence[Count] = (),
         usage: Sequence[Count] = (),
+        filters: Sequence[Filter] = (),
         columns: Sequence[Column | EllipsisType] = (...,),
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
+        panels: Sequence[Panel | EllipsisType] = (...,),
         impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
         grace: timedelta = timedelta(days=30),
         delete: Callable[[Any], None] | None = None,
@@ -113,6 +125,7 @@ class PlatformUsers:
         impersonation: Impersonation | None = None,
         api: bool = False,
         runner: Runner | None = None,
+        terms: Terms | None = None,
         name: str = "platform_users",
     ) -> None:
         self.db = db
@@ -120,23 +133,27 @@ class PlatformUsers:
         self.policy = policy
         self.channels = tuple(channels)
         self.usage = tuple(usage)
+        self.filters = tuple(filters)
         self.columns = tuple(columns)
         self.billing = billing
         self.actions = tuple(actions)
+        self.panels = tuple(panels)
         self.shut_out = shut_out
         self.on_sessions_revoked = on_sessions_revoked
         self.impersonating = impersonation
         self.runner: Runner = ThreadRunner() if runner is None else runner
         if isinstance(impersonation, Impersonation):
-            self.actions += (
+            self.actions = (
                 Impersonate(impersonation, self._impersonations, self._enter),
                 AllowChanges(self._impersonations),
                 EndImpersonation(),
+                *self.actions,
             )
         self.impact = impact
         self.grace = grace
         self.delete = delete
         self.api = api
+        self.terms: Terms = {} if terms is None else terms
         self.name = name
         self._mapping: Mapping | None = None
 
@@ -167,12 +184,15 @@ class PlatformUsers:
                 self.actions,
                 self.name,
             ),
+            *panel_faults(self.panels),
+            *filter_faults(self.filters, self.users),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
                 self.users, self.shut_out, self.on_sessions_revoked, self.impersonating
             ),
             *app_faults(app, self.name, self.impersonating is not None),
             *api_faults(self.api),
+            *terms_faults(self.terms),
             *cell_faults(app, self.columns),
         ]
         if not url_prefix.startswith("/"):
@@ -194,6 +214,7 @@ class PlatformUsers:
                 billing=self.billing,
                 shut_out=self.shut_out,
                 on_sessions_revoked=self.on_sessions_revoked,
+                own_filters=self.filters,
                 columns=laid_out(self.columns),
             )
             attach_triggers(self._mapping.tables)

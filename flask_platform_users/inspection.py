@@ -1,5 +1,6 @@
 """What SQLAlchemy knows of the host's models: keys, tables, foreign keys, indexes."""
 
+import enum
 import re
 import uuid
 from collections.abc import Iterator
@@ -131,3 +132,15 @@ def parse_key(key: str, kind: type[Any] | None) -> Any:
         except ValueError:
             return None
     return None if len(key) > 255 or "\x00" in key else key
+
+
+def word(value: Any) -> str:
+    """Return the word for a role as the page shows it."""
+    return str(value.value if isinstance(value, enum.Enum) else value)
+
+
+def known_words(column: sa.ColumnElement[Any]) -> list[Any] | None:
+    """Return the values that an enum column may take, None for any other column."""
+    if not isinstance(column.type, sa.Enum):
+        return None
+    return list(column.type.enum_class or column.type.enums)

@@ -3,40 +3,45 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from typing import Any
 
 from .binding import Mapping as Bound
 from .binding import Sort
 from .directory import Directory, ListQuery
-from .mapping import STATUSES
+from .filters import Filter
 from .paging import Cursors
 from .results import Page, Summary, UserRow
-from .schemas import ListSchema
-
-FILTERS = ("q", "status", "role", "channel")
+from .schemas import ListSchema, filter_schema
 
 BATCH = 1000
 """How many users are read at a time where all of a list are."""
 
 
-def statuses_listed(mapping: Bound, *, deleted: bool) -> list[str]:
-    """Return the statuses that can be asked for."""
-    statuses = [status for status in STATUSES if status in mapping.statuses]
-    return [*statuses, "deleted"] if deleted else statuses
-
-
-def list_schema(mapping: Bound, *, deleted: bool) -> ListSchema:
-    """Return the schema of what can be asked of the list.
+def filters_of(mapping: Bound, *, deleted: bool) -> dict[str, Filter]:
+    """Return what the list may be narrowed by, by name.
 
     Args:
         mapping: the host's mapping.
         deleted: whether deleted users may be asked for.
     """
-    return ListSchema(
-        statuses=statuses_listed(mapping, deleted=deleted),
-        channels=[count.name for count in mapping.channels],
-        sorts=mapping.sort_names,
-    )
+    if deleted:
+        return mapping.filters
+    status = mapping.filters["status"]
+    present = {name: label for name, label in status.words.items() if name != "deleted"}
+    return mapping.filters | {"status": replace(status, choices=present)}
+
+
+def list_schema(mapping: Bound, *, deleted: bool, zone: tzinfo) -> ListSchema:
+    """Return the schema of what can be asked of the list.
+
+    Args:
+        mapping: the host's mapping.
+        deleted: whether deleted users may be asked for.
+        zone: the time zone whose days are meant.
+    """
+    filters = filters_of(mapping, deleted=deleted).values()
+    return filter_schema(ListSchema, filters, zone=zone, sorts=mapping.sort_names)()
 
 
 def order_of(wanted: Mapping[str, Any], sorts: Mapping[str, Sort]) -> tuple[Sort, bool]:
@@ -47,19 +52,9 @@ def order_of(wanted: Mapping[str, Any], sorts: Mapping[str, Sort]) -> tuple[Sort
     return sort, sort.descending
 
 
-def filter_of(wanted: Mapping[str, Any]) -> ListQuery:
-    """Return the filters that are asked for."""
-    return ListQuery(
-        search=wanted["q"],
-        status=wanted["status"],
-        role=wanted["role"],
-        channel=wanted["channel"],
-    )
-
-
 def query_of(wanted: Mapping[str, Any], *, descending: bool) -> ListQuery:
-    """Return the filters that are asked for, from the list's beginning."""
-    query = filter_of(wanted)
+    """Return what is asked for, from the list's beginning."""
+    query: ListQuery = wanted["query"]
     return replace(query, descending=descending, per_page=int(wanted["per_page"]))
 
 
@@ -86,6 +81,11 @@ class Listing:
     next: str | None
     matches: int | None
 
+    def of_nobody(self) -> "Listing":
+        """Return it without users."""
+        page = Page(users=[], start=1, previous=None, next=None)
+        return replace(self, page=page, matches=0, previous=None, next=None)
+
 
 def listed(
     directory: Directory, wanted: Mapping[str, Any], *, mount: str, secrets: Sequence[bytes]
@@ -104,7 +104,7 @@ def listed(
     summary = directory.summary()
     sorts = directory.sorts(summary.total)
     sort, descending = order_of(wanted, sorts)
-    filters = {name: wanted[name] for name in FILTERS if wanted[name]}
+    filters = {name: wanted[name] for name in ("q", *directory.mapping.filters) if wanted[name]}
     scope = [mount, str(directory.platform), filters, sort.name, descending]
     cursors = Cursors(secrets, json.dumps(scope))
     cursor = cursors.load(wanted["cursor"]) if wanted["cursor"] else None

@@ -14,7 +14,6 @@ from .errors import InvalidError
 from .history import csv_line
 from .i18n import _, english, lazy
 from .job_records import OPEN, TOGETHER, Job
-from .listing import filter_of
 from .pages import JobPage, JobsPage, ManyPage
 from .schemas import PER_PAGE
 from .sessions import Sessions
@@ -73,7 +72,7 @@ class ManyViews:
             jobs.clear(job)
             jobs.describe(job, "")
         elif go == "all":
-            bulk.choose_all(job, filter_of(self.door.list_arguments()))
+            bulk.choose_all(job, self.door.list_arguments()["query"])
         else:
             changed = jobs.pick(job, ticked, among=request.form.getlist("listed"))
             if changed and job.chosen and not job.chosen.endswith(BY_HAND):

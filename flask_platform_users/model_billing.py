@@ -12,10 +12,17 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import QueryableAttribute
 
 from .billing import AddOn, Money, Offer, Subscription
-from .binding import known_words, word
 from .errors import RefusedError
 from .i18n import _
-from .inspection import clause, mapper_of, parse_key, pointed_at, python_type
+from .inspection import (
+    clause,
+    known_words,
+    mapper_of,
+    parse_key,
+    pointed_at,
+    python_type,
+    word,
+)
 from .mapping import Expression, Predicate
 from .models import as_kept, as_utc
 

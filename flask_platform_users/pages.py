@@ -10,22 +10,23 @@ from flask_wtf.csrf import generate_csrf
 
 from .actions import Action, GrantAction, Impact
 from .audit import OUTCOMES
-from .billing import Subscription
 from .binding import Sort
 from .columns import Column
 from .directory import MATCHES, ListQuery
 from .export import HISTORY, USERS
-from .formatting import FILTER_LABELS, STATUS_LABELS, number, stamp
+from .filters import Filter
+from .formatting import STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
-from .i18n import _, again, lazy
+from .i18n import _, again, lazy, ngettext
 from .impersonation import Receipt, Visit
 from .job_records import OPEN, WORKING, Job
 from .mapping import Count
 from .orders import Prompt
-from .results import Note, Page, Summary, UserDetails, UserRow
+from .panels import Shown, Subject
+from .results import Page, Summary, UserDetails, UserRow
 from .schemas import PER_PAGE, WITHIN
-from .standing import Entitlement, Standing
+from .search import Search, Term
 
 JOB_STATES = {
     "checking": ("pending", lazy("Being tried")),
@@ -107,6 +108,11 @@ class ListPage:
     """The list of users.
 
     Attributes:
+        vocabulary: what the list may be narrowed by, by name.
+        typed: what was typed into the search box, as far as it was understood.
+        wrong: what was not, in a sentence.
+        text: what was typed, as it was.
+        unknown_emails: the addresses among it that nobody here has.
         columns: the columns that are shown, in order.
         choosing: None where this person may do nothing to many users.
         actions: what can be done to each user, by their key.
@@ -119,7 +125,11 @@ class ListPage:
 
     columns: Sequence[Column]
     channels: Sequence[Count]
-    statuses: Sequence[str]
+    vocabulary: Mapping[str, Filter]
+    typed: Search
+    wrong: str | None
+    text: str
+    unknown_emails: Sequence[str]
     summary: Summary
     sorts: dict[str, Sort]
     sort: Sort
@@ -138,12 +148,22 @@ class ListPage:
 
     sizes = PER_PAGE
     status_labels = STATUS_LABELS
-    status_words = FILTER_LABELS
 
     def link(self, **changes: str | None) -> str:
-        """Return the address of the list with some arguments changed, from its first page."""
-        arguments = self.arguments | changes
-        kept: dict[str, Any] = {k: v for k, v in arguments.items() if v is not None}
+        """Return the address of the list with some arguments changed, from its first page.
+
+        What is asked of a filter takes the place of what was typed for it.
+        """
+        typed = self.typed
+        for name in changes:
+            typed = typed.without(name)
+        if typed != self.typed:
+            changes = {"q": typed.typed, **changes}
+        return self._address(**changes)
+
+    def _address(self, **changes: str | None) -> str:
+        arguments: dict[str, str | None] = {**self.arguments, **changes}
+        kept: dict[str, Any] = {name: value for name, value in arguments.items() if value}
         return url_for(".list_users", **kept)
 
     @property
@@ -178,7 +198,7 @@ class ListPage:
         """The summary's cards: users by status, then channels by kind."""
         summary = self.summary
         values = {"active": summary.active, "inactive": summary.inactive}
-        if "pending" in self.statuses:
+        if "pending" in self.vocabulary["status"].words:
             values["pending"] = summary.pending
         cards = [
             Card(
@@ -187,7 +207,7 @@ class ListPage:
                 value=summary.total,
                 icon="total",
                 url=self.link(status=None, channel=None),
-                current=not (self.query.status or self.query.channel),
+                current=not (self.query.value("status") or self.query.value("channel")),
             )
         ]
         cards += [
@@ -197,7 +217,7 @@ class ListPage:
                 value=value,
                 icon=status,
                 url=self.link(status=status),
-                current=self.query.status == status,
+                current=self.query.value("status") == status,
             )
             for status, value in values.items()
         ]
@@ -208,7 +228,7 @@ class ListPage:
                 value=summary.channels[count.name],
                 icon=icon_of(count),
                 url=self.link(channel=count.name),
-                current=self.query.channel == count.name,
+                current=self.query.value("channel") == count.name,
             )
             for count in self.channels
         ]
@@ -227,8 +247,59 @@ class ListPage:
     @property
     def filters(self) -> list[tuple[str, str]]:
         """What narrows the list, in words, each with the address that drops it."""
-        words = filter_words(self.query, self.channels)
-        return [(label, self.link(**{name: None})) for name, label in words.items()]
+        found = [
+            (self._said(term), self._address(**self._dropped(term))) for term in self.query.terms
+        ]
+        typed, emails = self.typed, len(self.typed.emails)
+        if emails:
+            label = ngettext("%(num)s email address", "%(num)s email addresses", emails)
+            found.append((label, self._address(q=replace(typed, emails=()).typed)))
+        if typed.words:
+            label = _("“%(words)s”", words=typed.words)
+            found.append((label, self._address(q=replace(typed, words="").typed)))
+        return found
+
+    def _said(self, term: Term) -> str:
+        asked = self.vocabulary[term.name]
+        return _("%(filter)s: %(value)s", filter=asked.title, value=asked.say(term.value))
+
+    def _dropped(self, term: Term) -> dict[str, str | None]:
+        """Return the arguments without an operator, whether it was typed or chosen."""
+        terms = tuple(other for other in self.typed.terms if other != term)
+        changes: dict[str, str | None] = {"q": replace(self.typed, terms=terms).typed}
+        chosen = self.arguments.get(term.name)
+        if chosen and self.vocabulary[term.name].read(chosen) == term.value:
+            changes[term.name] = None
+        return changes
+
+    @property
+    def offered(self) -> list[Filter]:
+        """The filters of the toolbar."""
+        return [each for each in self.vocabulary.values() if each.shown and self._is_useful(each)]
+
+    def _is_useful(self, asked: Filter) -> bool:
+        """Whether it offers anything; roles may be too many to be looked up."""
+        return asked.name != "role" or bool(self.roles or self.arguments.get("role"))
+
+    def offers(self, asked: Filter) -> dict[str, str]:
+        """Return what a filter of the toolbar can be set to."""
+        found = dict(asked.offers)
+        if asked.name == "role":
+            found = {role: role for role in self.roles}
+        chosen = self.arguments.get(asked.name)
+        if chosen and (found or asked.name == "role") and chosen not in found:
+            found[chosen] = asked.say(asked.read(chosen))
+        return found
+
+    @property
+    def more_used(self) -> int:
+        """How many filters are set that the toolbar does not show at once."""
+        return sum(bool(self.arguments.get(each.name)) for each in self.offered[3:])
+
+    @property
+    def cleared_url(self) -> str:
+        """The address of the list that nothing narrows."""
+        return self._address(q=None, **dict.fromkeys(self.vocabulary))
 
     @property
     def everybody(self) -> str:
@@ -261,40 +332,38 @@ class DetailsPage:
     """One user.
 
     Attributes:
-        usage: each thing the host counts, with the user's number of it.
-        standing: what the user is subscribed to by the clock; None where billing could not tell.
-        entitlements: each limit and feature, and why the user has it.
-        billing: whether the host has billing at all.
-        billing_failed: whether it could not tell.
+        subject: what the panels are made from.
+        panels: the sections, in order.
         actions: what can be done to the user.
         action_names: all of the mount's actions by name.
-        events: the last that was done, newest first.
-        notes: what staff wrote down, pinned ones first.
         removes_notes: whether this person may take a note back.
         message: what to say of the action that led here.
     """
 
     shows: frozenset[str]
     user: UserDetails
-    channels: Sequence[Count]
-    usage: Sequence[tuple[Count, int]]
-    standing: Standing | None
-    entitlements: Sequence[Entitlement]
-    billing: bool
-    billing_failed: bool
+    subject: Subject
+    panels: Sequence[Shown]
     actions: Sequence[Action]
     action_names: Mapping[str, Action]
-    events: Sequence[Event]
-    notes: Sequence[Note]
     removes_notes: bool
     message: Message | None
 
     status_labels = STATUS_LABELS
 
     @property
-    def subscription(self) -> Subscription | None:
-        """What the user is subscribed to."""
-        return None if self.standing is None else self.standing.subscription
+    def side(self) -> list[Shown]:
+        """The panels of the narrow column."""
+        return [shown for shown in self.panels if shown.panel.side]
+
+    @property
+    def main(self) -> list[Shown]:
+        """The panels of the wide column."""
+        return [shown for shown in self.panels if not shown.panel.side]
+
+    def actions_of(self, weight: str) -> list[Action]:
+        """Return those of the actions that have a weight, see ``Action.weight``."""
+        return [action for action in self.actions if action.weight == weight]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -495,18 +564,6 @@ EXPORTED = {
     HISTORY: lazy("{who} exported the history."),
 }
 """What the history says of exports."""
-
-
-def filter_words(query: ListQuery, channels: Sequence[Count]) -> dict[str, str]:
-    """Return what narrows a list in words, by the names in the query string."""
-    titles = {count.name: count.title for count in channels}
-    words = {
-        "q": query.search and f"“{query.search}”",
-        "status": query.status and _("Status: %(status)s", status=FILTER_LABELS[query.status]),
-        "role": query.role and _("Role: %(role)s", role=query.role),
-        "channel": query.channel and _("Has %(channel)s", channel=titles[query.channel]),
-    }
-    return {name: text for name, text in words.items() if text}
 
 
 def form_words(form: Any) -> list[str]:

@@ -1,18 +1,25 @@
 """What a request may ask, as marshmallow schemas."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from collections.abc import Mapping as Mapped
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Any
+from typing import Any, ClassVar, TypeVar, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
 
 from .audit import OUTCOMES
+from .directory import ListQuery
+from .filters import LONGEST, Filter
 from .i18n import gettext, lazy
+from .search import SearchError, Term, parse
 
 PER_PAGE = (25, 50, 100)
-SEARCH_LENGTH = 100
+
+TYPED_LENGTH = 8000
+"""So many characters may be typed or pasted into the search box."""
+
+_ABOUT_Q = "Part of a username or email, email addresses, and operators such as `status:blocked`."
 
 WITHIN = (7, 30, 90)
 """What was given by hand may be asked for by its end, in days from now."""
@@ -20,6 +27,9 @@ WITHIN = (7, 30, 90)
 DIRECTIONS = ("asc", "desc")
 
 _NO_DATE: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid": lazy("Not a valid date.")}
+
+
+S = TypeVar("S", bound="FilterSchema")
 
 
 def _tidy(data: Mapped[str, str]) -> dict[str, str]:
@@ -119,9 +129,8 @@ class GrantedSchema(Schema):
 class FilterSchema(Schema):
     """What narrows the list. Names it does not know are ignored.
 
-    Args:
-        statuses: the statuses that can be asked for.
-        channels: the kinds of channel that can be asked for.
+    It is made for the filters that there are by ``filter_schema``. Beside the fields, what is
+    loaded has all that is asked for as ``query``, and what of it was typed as ``typed``.
     """
 
     class Meta:
@@ -129,30 +138,46 @@ class FilterSchema(Schema):
 
         unknown = EXCLUDE
 
-    q = fields.String(load_default="", validate=[_at_most(SEARCH_LENGTH), _plain])
-    status = fields.String(load_default=None)
-    role = fields.String(load_default=None, validate=[_at_most(100), _plain])
-    channel = fields.String(load_default=None)
+    operators: ClassVar[Mapped[str, Filter]] = {}
+    zone: ClassVar[tzinfo] = UTC
 
-    def __init__(self, *, statuses: Any, channels: Any, **choices: Any) -> None:
-        super().__init__()
-        for name, known in ({"status": statuses, "channel": channels} | choices).items():
-            self.fields[name].validators = [_one_of(known)]
+    q = fields.String(
+        load_default="",
+        validate=[_at_most(TYPED_LENGTH), _plain],
+        metadata={"description": _ABOUT_Q},
+    )
 
     @pre_load
     def tidy(self, data: Mapped[str, str], **_: Any) -> dict[str, str]:
         """Trim what was typed, bring it into one Unicode form, and drop what was left empty."""
         return _tidy(data)
 
+    @post_load
+    def convert(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Read what is searched for."""
+        operators = self.operators
+        try:
+            found = parse(data["q"], {name: each.read for name, each in operators.items()})
+        except SearchError as error:
+            raise ValidationError(str(error), "q") from None
+        terms = []
+        for name in operators:
+            if data[name]:
+                try:
+                    terms.append(Term(name, operators[name].read(data[name])))
+                except SearchError as error:
+                    raise ValidationError(str(error), name) from None
+        query = ListQuery(
+            words=found.words,
+            emails=found.emails,
+            terms=tuple(dict.fromkeys([*terms, *found.terms])),
+            zone=self.zone,
+        )
+        return data | {"query": query, "typed": found}
+
 
 class ListSchema(FilterSchema):
-    """The query string of the list. Names it does not know are ignored.
-
-    Args:
-        statuses: the statuses that can be asked for.
-        channels: the kinds of channel that can be asked for.
-        sorts: the orders that can be asked for.
-    """
+    """The query string of the list. Names it does not know are ignored."""
 
     sort = fields.String(load_default=None)
     direction = fields.String(load_default=None, validate=_one_of(DIRECTIONS))
@@ -161,5 +186,36 @@ class ListSchema(FilterSchema):
     )
     cursor = fields.String(load_default=None, validate=_at_most(2000))
 
-    def __init__(self, *, statuses: Any, channels: Any, sorts: Any) -> None:
-        super().__init__(statuses=statuses, channels=channels, sort=sorts)
+
+def filter_schema(
+    base: type[S],
+    filters: Collection[Filter],
+    *,
+    zone: tzinfo = UTC,
+    sorts: Collection[str] = (),
+) -> type[S]:
+    """Return the schema of what can be asked of the list.
+
+    Args:
+        base: what is asked beside the filters.
+        filters: what the list may be narrowed by.
+        zone: the time zone whose days are meant.
+        sorts: the orders that can be asked for.
+    """
+    parts: dict[str, fields.Field[Any]] = {each.name: _field(each) for each in filters}
+    if sorts:
+        parts["sort"] = fields.String(load_default=None, validate=_one_of(sorts))
+    schema = cast("type[S]", base.from_dict(parts, name=base.__name__))
+    schema.operators = {each.name: each for each in filters}
+    schema.zone = zone
+    return schema
+
+
+def _field(asked: Filter) -> fields.Field[Any]:
+    if asked.words:
+        return fields.String(load_default=None, validate=_one_of(asked.words))
+    return fields.String(
+        load_default=None,
+        validate=[_at_most(LONGEST), _plain],
+        metadata={"description": str(asked.title)},
+    )

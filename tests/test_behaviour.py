@@ -21,8 +21,9 @@ from flask_platform_users.results import UserRow
 
 from .conftest import mostly_on_sqlite, on_hosts_where
 from .hosts import NOON, Key, Login, Person
-from .html import Node, parse
+from .html import foreign_scripts, parse
 from .world import HOME, World, seen
+from .world import query as listing
 
 SIZE = 28
 
@@ -285,10 +286,11 @@ def test_a_search_knows_the_letters_of_all_scripts(world: World) -> None:
             assert world.see(client, q=term).names == [name], term
 
 
-def found(directory: Directory, **query: Any) -> list[str | None]:
+def found(directory: Directory, search: str = "", **terms: Any) -> list[str | None]:
     """Return the names on the first page of a query."""
     sort = next(iter(directory.sorts(10).values()))
-    return [user.username for user in directory.page(ListQuery(per_page=100, **query), sort).users]
+    query = listing(search, per_page=100, **terms)
+    return [user.username for user in directory.page(query, sort).users]
 
 
 @mostly_on_sqlite
@@ -987,7 +989,10 @@ def test_an_ugly_query_string_is_taken_or_refused_and_never_becomes_sql(
 ) -> None:
     """What was typed reaches the database as a bound value or not at all."""
     client = scene.world.client(scene.other_owner)
+    known = scene.world.extension.mapping.filters
     for query in queries:
+        if query.startswith("role=") and "role" not in known:
+            continue
         with scene.world.statements() as statements:
             response = client.get(f"{scene.world.url()}?{query}")
         assert response.status_code in statuses, query
@@ -998,7 +1003,7 @@ def test_an_ugly_query_string_is_taken_or_refused_and_never_becomes_sql(
 @mostly_on_sqlite
 def test_a_refused_query_string_costs_nothing_beside_the_login(scene: Scene) -> None:
     """It is read before the database is asked."""
-    for query in ("per_page=0", "status=zzmarker", "q=" + "x" * 101):
+    for query in ("per_page=0", "status=zzmarker", "cursor=" + "x" * 2001):
         assert scene.world.cost(scene.client, f"{scene.world.url()}?{query}") == 0
 
 
@@ -1125,12 +1130,6 @@ def test_every_answer_keeps_personal_data_out_of_caches_and_frames(scene: Scene)
         assert policies[-1] == "frame-ancestors 'none'"
 
 
-def foreign_scripts(page: Node) -> list[Node]:
-    """Return the scripts that are not files of ours."""
-    ours = "static/platform_users.js?"
-    return [node for node in page.all("script") if node.text or ours not in node.attributes["src"]]
-
-
 @mostly_on_sqlite
 def test_no_answer_holds_a_style_a_script_or_a_handler(scene: Scene) -> None:
     """A strict Content-Security-Policy changes nothing, and nothing comes from elsewhere."""
@@ -1204,9 +1203,9 @@ def test_what_users_call_themselves_is_only_ever_text(world: World) -> None:
             assert row.cells["Phone"] == " ".join(person.phone.split())
         details = parse(client.get(world.user_url(key)).text)
         assert details.one("h1").text == " ".join(person.username.split())
-        assert not details.all("script") + details.all("img") + details.all("i")
+        assert not foreign_scripts(details) + details.all("img") + details.all("i")
     for payload in XSS:
-        found = world.see(client, q=payload)
+        found = seen(client.get(world.url(q=payload)))
         assert not foreign_scripts(found.page) + found.page.all("img")
         assert found.page.one("input", name="q").attributes["value"] == payload.strip()
 

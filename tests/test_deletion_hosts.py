@@ -8,12 +8,11 @@ from werkzeug.datastructures import MultiDict
 
 from flask_platform_users import Action
 from flask_platform_users.actions import Delete, Restore
-from flask_platform_users.directory import ListQuery
 from flask_platform_users.errors import NotFoundError
 from flask_platform_users.orders import Order
 from flask_platform_users.pipeline import SYSTEM, Pipeline
 
-from .world import World
+from .world import World, query
 
 
 def do(world: World, platform: object, action: Action, key: object, **fields: str) -> str:
@@ -46,10 +45,10 @@ def test_a_deleted_user_is_out_of_everything_until_restored_or_purged(used_world
         assert after.active == before.active - 1
         assert after.channels == {kind: n - 2 for kind, n in before.channels.items()}
         assert world.extension.directory(other).summary() == elsewhere
-        for query, found in ((ListQuery(search=name), 0), (ListQuery(status="deleted"), 1)):
-            assert directory.matches(query) == found
+        for wanted, found in ((query(name), 0), (query(status="deleted"), 1)):
+            assert directory.matches(wanted) == found
             sort = next(iter(directory.sorts(after.total).values()))
-            assert len(directory.page(query, sort).users) == found
+            assert len(directory.page(wanted, sort).users) == found
         with pytest.raises(NotFoundError):
             directory.user(str(rich))
         with pytest.raises(NotFoundError):

@@ -24,7 +24,7 @@ from .hosts import Key
 from .office import Office, verify
 from .test_faults import AGAIN, conflicting
 from .test_plans import Desk
-from .world import World
+from .world import World, query
 
 UNLIKE = pytest.mark.parametrize(
     "used_world",
@@ -247,7 +247,7 @@ def test_together_one_refusal_leaves_all_as_they_were(crowd: Crowd) -> None:
 def test_all_that_a_filter_lets_through_are_fixed_when_it_is_asked(crowd: Crowd) -> None:
     with crowd.jobs() as jobs:
         job_id = crowd.chosen(crowd.crew[:1])
-        jobs.pick_all(crowd.job(job_id), ListQuery(status="active"))
+        jobs.pick_all(crowd.job(job_id), query(status="active"))
         jobs.session.commit()
         fixed = {item.user_key for item in crowd.items(crowd.job(job_id))}
     assert {*crowd.crew, crowd.user} <= fixed

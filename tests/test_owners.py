@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from werkzeug.datastructures import MultiDict
 
 from flask_platform_users.actions import Block
-from flask_platform_users.directory import ListQuery
 from flask_platform_users.errors import ForbiddenError, RefusedError
 from flask_platform_users.orders import Order
 from flask_platform_users.pipeline import Pipeline
@@ -16,7 +15,7 @@ from flask_platform_users.settings import Settings
 
 from .conftest import Worlds
 from .hosts import Key
-from .world import World
+from .world import World, query
 
 
 @pytest.fixture
@@ -26,8 +25,8 @@ def lenient(worlds: Worlds, database: str, monkeypatch: pytest.MonkeyPatch) -> W
     world.clean()
 
     def has_owner(platform: Key) -> bool:
-        query = ListQuery(role="owner", status="active")
-        return world.extension.directory(platform).matches(query) > 0
+        wanted = query(role="owner", status="active")
+        return world.extension.directory(platform).matches(wanted) > 0
 
     monkeypatch.setattr(world.extension.policy, "outranks", lambda _actor, _user: True)
     monkeypatch.setattr(world.extension.policy, "has_owner", has_owner)

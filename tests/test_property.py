@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +16,7 @@ from flask_platform_users.results import UserRow
 from .conftest import DATABASES, Worlds
 from .hosts import NOON, Key, Person
 from .world import World
+from .world import query as listing
 
 LETTERS = "abkzABKZ019._-%\\ дЖя東خ"
 """Letters for which all databases agree on what is the same in another case."""
@@ -123,30 +123,31 @@ def fill(
 
 def holds(truth: Truth, query: ListQuery) -> bool:
     """Say by hand whether a user belongs to a listing."""
-    person, term = truth.person, query.search.casefold()
-    statuses = {"inactive", "blocked"} if query.status == "inactive" else {query.status}
+    person, term = truth.person, query.words.casefold()
+    status, role, channel = (query.value(name) for name in ("status", "role", "channel"))
+    statuses = {"inactive", "blocked"} if status == "inactive" else {status}
     return (
-        (query.status is None or truth.status in statuses)
-        and (query.role is None or query.role in person.roles)
-        and (query.channel is None or person.channels.get(query.channel, 0) > 0)
+        (status is None or truth.status in statuses)
+        and (role is None or role in person.roles)
+        and (channel is None or person.channels.get(channel, 0) > 0)
         and (term in person.username.casefold() or term in person.email.casefold())
     )
 
 
-def walk(directory: Directory, query: dict[str, Any], sort: str) -> list[UserRow]:
+def walk(directory: Directory, sort: str) -> list[UserRow]:
     """Read all pages of a listing, two users at a time, and back again."""
     order = directory.sorts(10)[sort]
     rows: list[UserRow] = []
-    first = page = directory.page(ListQuery(**query, per_page=2), order)
+    first = page = directory.page(ListQuery(per_page=2), order)
     while True:
         assert page.start == len(rows) + 1 or not page.users
         rows += page.users
         if page.next is None:
             break
-        page = directory.page(ListQuery(**query, per_page=2, cursor=page.next), order)
+        page = directory.page(ListQuery(per_page=2, cursor=page.next), order)
     back = list(page.users)
     while page.previous is not None:
-        page = directory.page(ListQuery(**query, per_page=2, cursor=page.previous), order)
+        page = directory.page(ListQuery(per_page=2, cursor=page.previous), order)
         back = page.users + back
     assert back == rows
     assert page.users == first.users
@@ -194,7 +195,7 @@ def compare(directory: Directory, world: World, truths: list[Truth], sort: str, 
         total = sum(truth.person.channels.get(kind, 0) for truth in truths)
         assert summary.channels[kind] == total
 
-    everybody = walk(directory, {}, sort)
+    everybody = walk(directory, sort)
     shown = {row.key: (row.username, row.status, row.roles, row.channels) for row in everybody}
     assert len(everybody) == len(shown)
     assert shown == {
@@ -215,7 +216,7 @@ def compare(directory: Directory, world: World, truths: list[Truth], sort: str, 
     listings = [(*choice, TERMS[n % len(TERMS)]) for n, choice in enumerate(choices)]
     listings += [(None, None, None, term) for term in TERMS]
     for number, (status, role, channel, term) in enumerate(listings[turn::PLATFORMS]):
-        query = ListQuery(status=status, role=role, channel=channel, search=term, per_page=100)
+        query = listing(term, status=status, role=role, channel=channel, per_page=100)
         rows = directory.page(query, order).users
         expected = [truth.key for truth in truths if holds(truth, query)]
         assert sorted(row.key for row in rows) == sorted(expected), query

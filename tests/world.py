@@ -12,6 +12,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_platform_users import Directory, PlatformUsers
+from flask_platform_users.directory import ListQuery
+from flask_platform_users.paging import Cursor
+from flask_platform_users.search import Term
 
 from .hosts import NOON, OWNER, Host, Key, Login, Person
 from .html import Node, parse
@@ -351,6 +354,24 @@ class World:
         with self.statements() as all_:
             client.get(url)
         return len(all_) - len(login)
+
+
+def query(
+    words: str = "",
+    *,
+    per_page: int = 25,
+    cursor: Cursor | None = None,
+    descending: bool = False,
+    **terms: str | None,
+) -> ListQuery:
+    """Return what the list is asked for: words, and a value for each of some filters."""
+    return ListQuery(
+        words=words,
+        terms=tuple(Term(name, value) for name, value in terms.items() if value is not None),
+        descending=descending,
+        per_page=per_page,
+        cursor=cursor,
+    )
 
 
 def seen(response: TestResponse) -> SeenList:

@@ -11,8 +11,8 @@ from ..bulk import Bulk
 from ..errors import InvalidError
 from ..history import History
 from ..job_records import OPEN, PER_PAGE, WORKING, Job
-from ..listing import filter_of
 from ..orders import Result
+from ..schemas import filter_schema
 from .bodies import body, query
 from .forms import filled_in, schema_of
 from .problems import errors_of, problem
@@ -57,7 +57,7 @@ class ManyViews:
 
         def choose(job: Job) -> None:
             if "filter" in wanted:
-                bulk.choose_all(job, filter_of(wanted["filter"]))
+                bulk.choose_all(job, wanted["filter"]["query"])
                 return
             bulk.choose(job, keys)
             unknown = bulk.unknown(job, keys)
@@ -73,7 +73,7 @@ class ManyViews:
                 mode=wanted["mode"],
                 dry_run=wanted["dry_run"],
                 request_id=self.views.request_id(
-                    ["many", name, json.dumps(wanted, sort_keys=True)]
+                    ["many", name, json.dumps(wanted, sort_keys=True, default=str)]
                 ),
             )
         except InvalidError as error:
@@ -159,8 +159,8 @@ class ManyViews:
 
     def filter_schema(self) -> UsersFilter:
         """Return the schema of what users may be chosen by."""
-        channels = [count.name for count in self.door.extension.mapping.channels]
-        return UsersFilter(statuses=self.door.statuses(), channels=channels)
+        filters = self.door.filters().values()
+        return filter_schema(UsersFilter, filters, zone=g.platform_users_zone)()
 
     def _action(self, name: str) -> Action:
         action = self.known().get(name)

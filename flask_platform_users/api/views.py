@@ -19,6 +19,7 @@ from ..impersonation import SAFE
 from ..listing import listed
 from ..orders import Order, request_id
 from ..results import facts
+from ..schemas import filter_schema
 from ..sessions import Sessions
 from .bodies import body, query
 from .forms import described, fields_of, filled_in, schema_of
@@ -218,12 +219,9 @@ class ApiViews:
 
     def users_query(self) -> UsersQuery:
         """Return the schema of what the list may be asked for."""
-        mapping = self.door.extension.mapping
-        return UsersQuery(
-            statuses=self.door.statuses(),
-            channels=[count.name for count in mapping.channels],
-            sorts=mapping.sort_names,
-        )
+        sorts = self.door.extension.mapping.sort_names
+        filters = self.door.filters().values()
+        return filter_schema(UsersQuery, filters, zone=g.platform_users_zone, sorts=sorts)()
 
     def history_query(self) -> HistoryQuerySchema:
         """Return the schema of what the history may be asked for."""

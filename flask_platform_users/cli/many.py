@@ -18,7 +18,7 @@ from ..errors import InvalidError, RefusedError
 from ..formatting import number
 from ..job_records import OPEN, TOGETHER, Job
 from ..jobs import Progress
-from ..listing import filter_of, list_schema
+from ..listing import list_schema
 from .desk import Desk
 from .filling import action_named, faults, fill_in, impact_line
 from .output import NotDone, plain, say, say_json, users_said
@@ -86,8 +86,8 @@ def choice_of(
             raise click.UsageError(f"--where {text} cannot be read; once each it takes {known}.")
         asked[name] = value
     said = {name: f"where {name}" for name in FILTERS} | {"q": "search"}
-    schema = list_schema(desk.extension.mapping, deleted=desk.sees_deleted)
-    return Choice(query=filter_of(loaded(schema, asked, said)), keys=())
+    schema = list_schema(desk.extension.mapping, deleted=desk.sees_deleted, zone=desk.zone)
+    return Choice(query=loaded(schema, asked, said)["query"], keys=())
 
 
 def _read(path: str) -> list[str]:

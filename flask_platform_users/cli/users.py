@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 import click
-from marshmallow import ValidationError
+from marshmallow import RAISE, ValidationError
 
 from ..columns import parts_of, there
 from ..directory import Directory
@@ -40,7 +40,7 @@ OPTIONS = {"q": "search", "actor": "by"}
 
 
 @click.command("list")
-@click.option("--search", "q", metavar="TEXT", help="Part of a username or email address.")
+@click.option("--search", "q", metavar="TEXT", help="As in the search box.")
 @click.option("--status", help="active, inactive (and blocked), blocked, pending, or deleted.")
 @click.option("--role")
 @click.option("--channel", metavar="KIND", help="Who has at least one of this kind.")
@@ -52,7 +52,7 @@ OPTIONS = {"q": "search", "actor": "by"}
 def list_users(desk: Desk, limit: int, json: bool, **asked: str | None) -> None:
     """List the users of the platform, with the filters of the page."""
     mapping, directory = desk.extension.mapping, desk.directory
-    wanted = loaded(list_schema(mapping, deleted=desk.sees_deleted), asked)
+    wanted = loaded(list_schema(mapping, deleted=desk.sees_deleted, zone=desk.zone), asked)
     sort, descending = order_of(wanted, directory.sorts(directory.summary().total))
     query = query_of(wanted, descending=descending)
     found = _limited(all_users(directory, query, sort, batch=min(limit or BATCH, BATCH)), limit)
@@ -165,7 +165,8 @@ def loaded(
         options: what the options are called that have another name.
     """
     try:
-        found: dict[str, Any] = schema.load({k: v for k, v in asked.items() if v is not None})
+        given = {name: value for name, value in asked.items() if value is not None}
+        found: dict[str, Any] = schema.load(given, unknown=RAISE)
     except ValidationError as error:
         faults = error.messages_dict.items()
         said = " ".join(f"--{options.get(n, n)}: {' '.join(map(str, why))}" for n, why in faults)

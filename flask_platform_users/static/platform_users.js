@@ -10,6 +10,7 @@ const acts = dialog?.dataset.puActs;
 
 const TYPED = "input:not([type=checkbox], [type=radio], [type=submit], [type=button])";
 const RELATIONS = ["id", "for", "form", "list", "aria-describedby", "aria-labelledby"];
+const OPEN = ":is(.pu-menu, .pu-drop)[open]";
 const PAUSE = 300;
 
 let asked = null; // the request for another state of this page that is under way
@@ -85,7 +86,8 @@ async function visit(url, { push = true, place } = {}) {
   try {
     if (!(await save())) return;
     const answer = await load(url, { part: "results", signal: mine.signal });
-    if (!isOurs(answer, url)) throw new Error("Another page came");
+    const isUnread = answer.status === 400 && answer.page?.querySelector("#pu-wrong");
+    if (!isUnread && !isOurs(answer, url)) throw new Error("Another page came");
     if (push) {
       history.replaceState({ ...history.state, y: scrollY }, "");
       history.pushState({}, "", url);
@@ -152,7 +154,9 @@ function alike(a, b) {
 
 function become(old, next) {
   for (const { name } of [...old.attributes]) {
-    if (!next.hasAttribute(name)) old.removeAttribute(name);
+    if (!next.hasAttribute(name) && !(name === "open" && old.matches(".pu-drop"))) {
+      old.removeAttribute(name);
+    }
   }
   for (const { name, value } of next.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -229,7 +233,7 @@ function typed(event) {
   if (!form?.matches("[data-pu-search]") || field.type !== "search") return;
   clearTimeout(pause);
   typing = field;
-  if (event.isComposing || /[,;\n]|@.*@/.test(field.value)) return; // a word or a list half-way
+  if (event.isComposing || /[,;\n]|@.*@|:$/.test(field.value)) return; // a word or a list half-way
   const look = () => {
     find(form, !began);
     began = true;
@@ -243,7 +247,7 @@ function left(event) {
     typing = null;
     began = false;
   }
-  const menu = event.target.closest?.(".pu-menu[open]");
+  const menu = event.target.closest?.(OPEN);
   if (menu && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
 }
 
@@ -495,14 +499,20 @@ function toggled(event) {
 }
 
 function clickedAnywhere(event) {
-  const inside = event.target.closest?.(".pu-menu[open]");
-  for (const menu of root.querySelectorAll(".pu-menu[open]")) {
+  const inside = event.target.closest?.(OPEN);
+  for (const menu of root.querySelectorAll(OPEN)) {
     if (menu !== inside) menu.open = false;
   }
 }
 
 // Moves inside a menu; returns whether the key was for it.
 function pressedInMenu(event) {
+  const drop = event.key === "Escape" && event.target.closest?.(".pu-drop[open]");
+  if (drop) {
+    drop.open = false;
+    drop.querySelector("summary").focus();
+    return true;
+  }
   const menu = event.target.closest?.(".pu-menu");
   if (!menu) return false;
   const summary = menu.querySelector("summary");

@@ -56,7 +56,7 @@ def test_ticks_follow_the_reader_and_a_long_job_tells_how_far_it_is(visit: Visit
     expect(bar.get_by_text("chosen", exact=False).first).not_to_have_text("25 chosen")
     bar.locator("summary").click()
     bar.get_by_role("button", name="Sign out everywhere").click()
-    expect(page.get_by_text("All that matched Status: Active.")).to_be_visible()
+    expect(page.get_by_text("All that matched status:active.")).to_be_visible()
     page.get_by_label("Reason").fill("Passwords were stolen")
     page.get_by_role("button", name="Show what would happen").click()
     page.get_by_role("button", name="Sign out everywhere: ").click(timeout=60_000)

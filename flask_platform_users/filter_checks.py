@@ -1,0 +1,91 @@
+"""What can be wrong with what a host lets the list be narrowed by."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from .filters import Filter
+from .inspection import clause, tables_of, user_tables
+
+BUILT_IN = ("status", "role", "channel", "signed_in", "created", "block_ends")
+"""The names of ours."""
+
+RESERVED = frozenset(
+    {"q", "sort", "direction", "per_page", "cursor", "done", "unchanged", "undo", "csrf_token"}
+    | {"search", "limit", "mailto"}
+)
+"""Names that mean something else in the address of the list, or on the command line."""
+
+_NAME = re.compile("[a-z][a-z0-9_]{0,30}")
+
+
+def filter_faults(filters: Any, users: Any) -> Iterator[str]:
+    """Find what is wrong with ``PlatformUsers(filters=...)``."""
+    known: set[str] = set()
+    for each in filters:
+        if not isinstance(each, Filter):
+            yield (
+                f"PlatformUsers(filters=...) was given {each!r}; expected Filter objects only, "
+                'such as filters=[Filter("company_size", User.company_size)].'
+            )
+            continue
+        yield from _name_faults(each.name, known)
+        known.add(str(each.name))
+        yield from _what_faults(each, users)
+        yield from _choice_faults(each)
+
+
+def _name_faults(name: Any, known: set[str]) -> Iterator[str]:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        yield (
+            f"Filter(name) was given {name!r}; expected a lower-case identifier of up to 31 "
+            "characters, such as Filter('company_size', ...)."
+        )
+    elif name in BUILT_IN:
+        yield f"Filter({name!r}) has the name of a filter of ours; give it another one."
+    elif name in RESERVED:
+        yield (
+            f"Filter({name!r}) has a name that means something else in the address of the list; "
+            "give it another one."
+        )
+    elif name in known:
+        yield f"Filter({name!r}) is given twice; give each filter a name of its own."
+
+
+def _what_faults(each: Filter, users: Any) -> Iterator[str]:
+    what: Any = each.what
+    if isinstance(what, sa.SQLColumnExpression):
+        try:
+            strangers = tables_of(what) - user_tables(users)
+        except Exception:
+            return
+        if strangers:
+            yield (
+                f"Filter({each.name!r}) was given {what}, a column of another model; expected one "
+                "of the user model or of a model in join=: ask for the others by an EXISTS, as in "
+                f"Filter({each.name!r}, User.companies.any(Company.size > 10))."
+            )
+        elif isinstance(clause(what).type, sa.types.NullType):
+            yield (
+                f"Filter({each.name!r}) was given {what}, whose type is not known; expected an "
+                "expression with a type: cast it, as in sa.cast(..., sa.String)."
+            )
+    elif isinstance(what, type) or not callable(what):
+        yield (
+            f"Filter({each.name!r}) was given {what!r}; expected a column, a predicate, or a "
+            "function what(value, platform) that returns a predicate."
+        )
+
+
+def _choice_faults(each: Filter) -> Iterator[str]:
+    choices: Any = each.choices
+    if choices is None:
+        return
+    words = list(choices) if isinstance(choices, Mapping | list | tuple) else [None]
+    if not words or not all(isinstance(word, str) and word.strip() == word != "" for word in words):
+        yield (
+            f"Filter({each.name!r}, choices=...) was given {choices!r}; expected texts, or a "
+            "mapping of them to what people call them, such as choices={'small': 'Up to 10'}."
+        )
