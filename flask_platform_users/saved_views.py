@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from .errors import RefusedError
 from .filters import Filter
@@ -49,10 +50,6 @@ class OwnViews:
     def __init__(self, preferences: Preferences) -> None:
         self._preferences = preferences
 
-    def all(self) -> list[SavedView]:
-        """Return them in the order they were kept. One statement."""
-        return [SavedView(**kept) for kept in self._preferences.read(_NAME) or ()]
-
     def keep(self, view: SavedView) -> None:
         """Keep a view, in place of one of the same name.
 
@@ -64,7 +61,7 @@ class OwnViews:
             raise RefusedError(
                 _("Give the view a name of up to %(most)s characters.", most=LONGEST)
             )
-        views = self.all()
+        views = self._read()
         at = next((n for n, kept in enumerate(views) if kept.label == label), len(views))
         views[at : at + 1] = [view]
         if len(views) > OWN:
@@ -75,7 +72,10 @@ class OwnViews:
 
     def forget(self, label: str) -> None:
         """Keep a view no more."""
-        self._write([view for view in self.all() if view.label != label])
+        self._write([view for view in self._read() if view.label != label])
+
+    def _read(self) -> list[SavedView]:
+        return own_views({_NAME: self._preferences.read(_NAME)})
 
     def _write(self, views: Sequence[SavedView]) -> None:
         try:
@@ -84,6 +84,11 @@ class OwnViews:
             raise RefusedError(
                 _("This is more than can be kept. Delete a view, or search for less.")
             ) from None
+
+
+def own_views(preferences: Mapping[str, Any]) -> list[SavedView]:
+    """Return the views among what a person prefers, in the order they were kept."""
+    return [SavedView(**kept) for kept in preferences.get(_NAME) or ()]
 
 
 def tidy(label: str) -> str:

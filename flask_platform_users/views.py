@@ -43,7 +43,7 @@ from .pages import (
 )
 from .panels import Subject, arranged
 from .results import Page, UserDetails
-from .saved_views import OwnViews, SavedView, tidy
+from .saved_views import OwnViews, SavedView, own_views, tidy
 from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
@@ -170,7 +170,7 @@ class PageViews:
             abort(400, _("This link to a page of the list is not valid, or not any more."))
         if wrong is not None:
             found = found.of_nobody()
-        allowed = self.door.allowed_actions()
+        allowed, preferences = self.door.allowed_actions(), self.door.preferences().all()
         arguments = dict(found.filters) | {
             name: wanted[name] for name in ("sort", "direction", "per_page") if name in request.args
         }
@@ -185,7 +185,7 @@ class PageViews:
                 wrong=wrong,
                 text=request.args.get("q", "").strip(),
                 views=self.door.extension.views,
-                own_views=OwnViews(self.door.preferences()).all(),
+                own_views=own_views(preferences),
                 keeping=Keeping(csrf_token=generate_csrf(), label=label, fault=fault),
                 unknown_emails=directory.unknown_emails(found.query) if found.query.emails else (),
                 summary=found.summary,
