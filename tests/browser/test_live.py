@@ -144,7 +144,8 @@ def test_actions_on_the_details_stay_on_the_page(visit: Visit) -> None:
     visit.open("/id/30")
     page = visit.page
     mark(visit)
-    page.locator("a[href$='/do/add_note/30']").first.click()
+    page.get_by_role("navigation", name="Actions").locator("summary").click()
+    page.get_by_role("link", name="Add note").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").first.fill("Calls on Mondays")
     dialog.get_by_role("button").filter(has_text="note").click()
