@@ -105,6 +105,7 @@ platform_users = PlatformUsers(
         landing="product.home",
         reasons=["Asked for help by mail", "Checking a reported fault"],
         ticket="Support case",
+        keeps=["language"],
         forbidden=["auth.confirm", "auth.password", "product.support_access"],
     ),
 )

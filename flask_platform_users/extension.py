@@ -57,6 +57,7 @@ from .results import UserDetails
 from .runners import Runner, ThreadRunner
 from .sessions import install, sessions_of
 from .settings import Settings
+from .terms import Terms, terms_faults
 from .triggers import attach_triggers
 from .views import build_blueprint
 from .zones import zone_of
@@ -98,6 +99,8 @@ class PlatformUsers:
         impersonation: lets staff see the product as a user does; None lets nobody.
         api: True serves the JSON API below ``api/`` of the mount; it needs the extra ``api``.
         runner: where jobs of many users run; by default in threads of the process.
+        terms: your words for things, as in ``{"user": "client", "users": "clients"}``, in English
+            texts; ``{"es": {"usuario": "cliente"}}`` in those of another language.
         name: the name of the blueprint, and so of its endpoints and of the plugin's tables.
     """
 
@@ -122,6 +125,7 @@ class PlatformUsers:
         impersonation: Impersonation | None = None,
         api: bool = False,
         runner: Runner | None = None,
+        terms: Terms | None = None,
         name: str = "platform_users",
     ) -> None:
         self.db = db
@@ -149,6 +153,7 @@ class PlatformUsers:
         self.grace = grace
         self.delete = delete
         self.api = api
+        self.terms: Terms = {} if terms is None else terms
         self.name = name
         self._mapping: Mapping | None = None
 
@@ -179,7 +184,7 @@ class PlatformUsers:
                 self.actions,
                 self.name,
             ),
-            *panel_faults(self.panels),
+            *panel_faults(app, self.panels),
             *filter_faults(self.filters, self.users),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
@@ -187,6 +192,7 @@ class PlatformUsers:
             ),
             *app_faults(app, self.name, self.impersonating is not None),
             *api_faults(self.api),
+            *terms_faults(self.terms),
             *cell_faults(app, self.columns),
         ]
         if not url_prefix.startswith("/"):

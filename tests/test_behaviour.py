@@ -21,7 +21,7 @@ from flask_platform_users.results import UserRow
 
 from .conftest import mostly_on_sqlite, on_hosts_where
 from .hosts import NOON, Key, Login, Person
-from .html import Node, parse
+from .html import foreign_scripts, parse
 from .world import HOME, World, seen
 from .world import query as listing
 
@@ -1128,12 +1128,6 @@ def test_every_answer_keeps_personal_data_out_of_caches_and_frames(scene: Scene)
         assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
         policies = response.headers.getlist("Content-Security-Policy")
         assert policies[-1] == "frame-ancestors 'none'"
-
-
-def foreign_scripts(page: Node) -> list[Node]:
-    """Return the scripts that are not files of ours."""
-    ours = "static/platform_users.js?"
-    return [node for node in page.all("script") if node.text or ours not in node.attributes["src"]]
 
 
 @mostly_on_sqlite

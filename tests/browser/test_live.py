@@ -108,7 +108,7 @@ def test_a_user_is_blocked_in_a_dialog_and_the_block_taken_back_on_the_list(visi
     row.locator(".pu-menu summary").click()
     row.locator(".pu-menu").get_by_role("link", name="Block").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("heading")).to_have_text("Block")
+    expect(dialog.get_by_role("heading", level=1)).to_have_text("Block")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(row.locator(".pu-menu summary")).to_be_focused()
