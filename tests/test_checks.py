@@ -574,8 +574,8 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
     (
         "something else than a panel",
         lambda: mount(panels=[..., "tickets"]),
-        "PlatformUsers(panels=...) was given 'tickets' (str); expected Panel objects, and ... where "
-        "the default ones shall stand.",
+        "PlatformUsers(panels=...) was given 'tickets' (str); expected Panel objects, and ... "
+        "where the default ones shall stand.",
     ),
     (
         "the default panels twice",
