@@ -1,6 +1,6 @@
 """What all views of one mount share: who is let in, what templates get, how errors are said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -372,6 +372,12 @@ def asked(schema: Schema) -> dict[str, Any]:
     except ValidationError as error:
         abort(400, _sentence(error))
     return found
+
+
+def arguments_in(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of the query string that was read, as it is put into an address again."""
+    texts = {name: value for name, value in wanted.items() if isinstance(value, str) and value}
+    return {name: value for name, value in texts.items() if name in request.args}
 
 
 def secret_keys() -> list[bytes]:

@@ -38,7 +38,7 @@ from .column_checks import cell_faults
 from .columns import Column, laid_out
 from .directory import Directory
 from .errors import ConfigurationError
-from .filter_checks import filter_faults
+from .filter_checks import filter_faults, view_faults
 from .filters import Filter
 from .gate import Gate, SignIn
 from .history import History
@@ -55,6 +55,7 @@ from .pipeline import Pipeline
 from .policy import Policy
 from .results import UserDetails
 from .runners import Runner, ThreadRunner
+from .saved_views import SavedView
 from .sessions import install, sessions_of
 from .settings import Settings
 from .terms import Terms, terms_faults
@@ -78,6 +79,7 @@ class PlatformUsers:
         channels: the kinds of channel to count, in the order in which the page shows them.
         usage: what else a user has a number of; shown on the details page.
         filters: what else the list may be narrowed by, after what we bring along.
+        views: searches under a name, which stand above the list for everybody.
         columns: the columns of the list, in order; ``...`` stands for the default ones. Add the
             host's own: ``columns=[..., Column("company", User.company)]``.
         policy: who may open the page, and for which platform.
@@ -113,6 +115,7 @@ class PlatformUsers:
         channels: Sequence[Count] = (),
         usage: Sequence[Count] = (),
         filters: Sequence[Filter] = (),
+        views: Sequence[SavedView] = (),
         columns: Sequence[Column | EllipsisType] = (...,),
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
@@ -134,6 +137,7 @@ class PlatformUsers:
         self.channels = tuple(channels)
         self.usage = tuple(usage)
         self.filters = tuple(filters)
+        self.views = tuple(views)
         self.columns = tuple(columns)
         self.billing = billing
         self.actions = tuple(actions)
@@ -218,6 +222,9 @@ class PlatformUsers:
                 columns=laid_out(self.columns),
             )
             attach_triggers(self._mapping.tables)
+        faults = list(view_faults(self.views, self._mapping.filters))
+        if faults:
+            raise ConfigurationError(faults)
         app.cli.add_command(commands)
         app.jinja_env.globals.update(pu_=in_page, pu_n=in_page_of_number)
         self.runner.mounted(app, self.name, self.run_job)
