@@ -63,7 +63,7 @@ def send(**fields: str) -> Step:
             place = form.locator(f"[name={name}]")
             if place.first.get_attribute("type") == "radio":
                 form.locator(f"[name={name}][value={value}]").check()
-            elif place.evaluate("place => place.localName") == "select":
+            elif place.first.evaluate("field => field.tagName") == "SELECT":
                 place.select_option(value)
             else:
                 place.fill(value)
