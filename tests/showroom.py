@@ -146,7 +146,6 @@ class Showroom(Product):
         for owner in ("owner", "second", "third", "fifth"):
             self.session(owner)
         self.order("third", upto="list")
-        self.keys["asked"] = self.order("fifth", upto="form")
         self.keys["trial"] = self.order("owner")
         self.keys["forbidden"] = self.order("second", alone=True)
         done = self.order("fourth")
@@ -155,6 +154,7 @@ class Showroom(Product):
         for state in ("checking", "running", "stopped"):
             self.keys[state] = self.order("fourth", reason="Passwords were stolen")
             self.halt(self.keys[state], state)
+        self.keys["asked"] = self.order("fifth", upto="form")
 
     def order(
         self,
