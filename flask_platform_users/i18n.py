@@ -10,6 +10,7 @@ language of whoever reads it now.
 """
 
 import functools
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from babel import Locale
 
     from .extension import PlatformUsers
+
+log = logging.getLogger(__name__)
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 DOMAIN = "flask_platform_users"
@@ -306,6 +309,29 @@ def language() -> Language:
     if key not in known:
         known[key] = _language_of(locale, terms)
     return known[key]
+
+
+@contextmanager
+def in_language(code: str | None) -> Iterator[None]:
+    """Have all texts in somebody else's language; None, and what Babel does not know, change none.
+
+    Args:
+        code: such as ``pt-BR``. Without Flask-Babel it changes nothing either.
+    """
+    if code is None or _locale() is None:
+        yield
+        return
+    from babel import Locale, UnknownLocaleError
+    from flask_babel import force_locale
+
+    try:
+        locale = Locale.parse(code, sep="-" if "-" in code else "_")
+    except (UnknownLocaleError, ValueError):
+        log.warning("Policy.language_of names the language %r, which Babel does not know", code)
+        yield
+        return
+    with force_locale(str(locale)):
+        yield
 
 
 def _language_of(locale: "Locale | None", terms: Terms | None) -> Language:

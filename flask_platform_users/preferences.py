@@ -31,6 +31,13 @@ class Preferences:
         text = self._execute(statement).scalar()
         return None if text is None else json.loads(text)
 
+    def all(self) -> dict[str, Any]:
+        """Return all that was written, by name. One statement."""
+        c = self._table.c
+        here = c.platform_key == self._directory.platform
+        found = self._execute(sa.select(c.name, c.value).where(here, c.actor == self._actor))
+        return {name: json.loads(text) for name, text in found}
+
     def write(self, name: str, value: Any) -> None:
         """Keep a value that JSON can hold in place of what was there.
 

@@ -2,11 +2,11 @@
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, request, url_for
+from flask import Blueprint, Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
@@ -18,7 +18,7 @@ from .actions import Action, GrantAction
 from .audit import Keys
 from .columns import there
 from .directory import Directory
-from .door import ROOT, Door, asked, harden, secret_keys
+from .door import ROOT, Door, arguments_in, asked, harden, secret_keys
 from .errors import NO_USER, CursorError, NotFoundError, RefusedError
 from .export import EXPORT
 from .export_views import ExportViews, history_query, history_wanted
@@ -35,6 +35,7 @@ from .pages import (
     EventsPage,
     GrantedPage,
     ImpersonationPage,
+    Keeping,
     ListPage,
     Message,
     fields_shown,
@@ -42,9 +43,11 @@ from .pages import (
 )
 from .panels import Subject, arranged
 from .results import Page, UserDetails
+from .saved_views import OwnViews, SavedView, own_views, tidy
 from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
+from .transaction import retried
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers
@@ -83,6 +86,8 @@ def build_blueprint(
     blueprint.register_error_handler(RefusedError, door.refuse_order)
     blueprint.register_error_handler(sqlalchemy.exc.SQLAlchemyError, door.fail)
     blueprint.add_url_rule("/", "list_users", pages.list_users)
+    blueprint.add_url_rule("/views", "keep_view", pages.keep_view, methods=["POST"])
+    blueprint.add_url_rule("/views/delete", "forget_view", pages.forget_view, methods=["POST"])
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
     blueprint.add_url_rule("/undo/<int:seq>", "undo", actions.undo, methods=["POST"])
@@ -127,6 +132,36 @@ class PageViews:
 
     def list_users(self) -> ResponseReturnValue:
         """Show a page of users."""
+        return self._list()
+
+    def keep_view(self) -> ResponseReturnValue:
+        """Keep what the list is narrowed by under a name."""
+        label, wanted = tidy(request.form.get("name", "")), self.door.list_arguments()
+        view = SavedView(label, wanted["query"].typed)
+        try:
+            self._change_views(lambda own: own.keep(view))
+        except RefusedError as error:
+            page, _status = self._list(label=label, fault=error.sentence)
+            return page, 422
+        return redirect(url_for(".list_users", **arguments_in(wanted)), 303)
+
+    def forget_view(self) -> ResponseReturnValue:
+        """Keep a view no more."""
+        self._change_views(lambda own: own.forget(request.form.get("name", "")))
+        return redirect(url_for(".list_users"), 303)
+
+    def _change_views(self, change: Callable[[OwnViews], None]) -> None:
+        session = self.door.extension.db.session
+
+        def attempt() -> None:
+            session.rollback()
+            change(OwnViews(self.door.preferences()))
+            session.commit()
+
+        retried(session, attempt)
+
+    def _list(self, *, label: str = "", fault: str | None = None) -> tuple[str, int]:
+        """Show a page of users, and what was wrong with a view that was to be kept."""
         mapping, directory = self.door.extension.mapping, self.door.directory()
         wanted, wrong = self.door.list_asked()
         try:
@@ -135,7 +170,7 @@ class PageViews:
             abort(400, _("This link to a page of the list is not valid, or not any more."))
         if wrong is not None:
             found = found.of_nobody()
-        allowed = self.door.allowed_actions()
+        allowed, preferences = self.door.allowed_actions(), self.door.preferences().all()
         arguments = dict(found.filters) | {
             name: wanted[name] for name in ("sort", "direction", "per_page") if name in request.args
         }
@@ -149,6 +184,9 @@ class PageViews:
                 typed=wanted["typed"],
                 wrong=wrong,
                 text=request.args.get("q", "").strip(),
+                views=self.door.extension.views,
+                own_views=own_views(preferences),
+                keeping=Keeping(csrf_token=generate_csrf(), label=label, fault=fault),
                 unknown_emails=directory.unknown_emails(found.query) if found.query.emails else (),
                 summary=found.summary,
                 sorts=found.sorts,
@@ -167,7 +205,7 @@ class PageViews:
                 next=found.next,
             ),
         )
-        return page, 200 if wrong is None else 400
+        return page, 400 if wrong else 200
 
     def _choosing(
         self,

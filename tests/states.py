@@ -63,6 +63,8 @@ def send(**fields: str) -> Step:
             place = form.locator(f"[name={name}]")
             if place.first.get_attribute("type") == "radio":
                 form.locator(f"[name={name}][value={value}]").check()
+            elif place.first.evaluate("field => field.tagName") == "SELECT":
+                place.select_option(value)
             else:
                 place.fill(value)
         form.evaluate("form => { form.noValidate = true }")
@@ -139,7 +141,7 @@ STATES: tuple[State, ...] = (
     *_form("add_note", text=""),
     *_form("remove_note"),
     *_form("sign_out", refused=False),
-    *_form("assign_plan", period="date", price="much", reason=""),
+    *_form("assign_plan", period="date", price="-1", reason=""),
     *_form("give_add_on", period="date", reason=""),
     *_form("remove_add_on", refused=False),
     *_form("extend_grant", reason=""),
