@@ -34,6 +34,7 @@ def room_for(limit: Any, more: Any) -> ColumnElement[int]:
     """Return how many a user's plan and add-ons allow; NULL where there is no limit."""
     added = (
         select(func.sum(more * SubscriptionAddOn.quantity))
+        .select_from(SubscriptionAddOn)
         .join(AddOn)
         .where(SubscriptionAddOn.subscription_id == Subscription.id)
         .scalar_subquery()
