@@ -43,7 +43,7 @@ from .filter_checks import filter_faults, view_faults
 from .filters import Filter
 from .gate import Gate, SignIn
 from .history import History
-from .i18n import in_page, in_page_of_number
+from .i18n import in_language, in_page, in_page_of_number
 from .impersonation import Impersonation, Impersonations, Receipt
 from .job_records import WORKING, Job, forget_abandoned
 from .job_records import due as due_jobs
@@ -193,7 +193,7 @@ class PlatformUsers:
                 self.actions,
                 self.name,
             ),
-            *panel_faults(self.panels),
+            *panel_faults(app, self.panels),
             *filter_faults(self.filters, self.cards, self.users),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
@@ -262,7 +262,8 @@ class PlatformUsers:
         Whatever that page does, nobody stays signed in who may not be.
         """
         zone = zone_of(self.policy.timezone_of(user))
-        return self.gate.may_sign_in(user, self.policy.platform_in_use(user), zone)
+        with in_language(self.policy.language_of(user)):
+            return self.gate.may_sign_in(user, self.policy.platform_in_use(user), zone)
 
     @property
     def turned_away(self) -> SignIn | None:

@@ -19,7 +19,7 @@ from .filters import Filter
 from .formatting import STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
-from .i18n import _, again, lazy, ngettext
+from .i18n import Language, _, again, lazy, ngettext
 from .impersonation import Receipt, Visit
 from .job_records import OPEN, WORKING, Job
 from .mapping import Count
@@ -493,6 +493,19 @@ class DetailsPage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """What a user will read, as they will read it.
+
+    Attributes:
+        html: the markup of the partial ``_turned_away.html``.
+        language: the one it is in.
+    """
+
+    html: str
+    language: Language
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActionPage:
     """The form of an action.
 
@@ -501,6 +514,7 @@ class ActionPage:
         error: why it was not done when it was sent; None before that.
         hidden: the fields that go along.
         button: what the button says.
+        foreseen: what the user will read once it is done; None where they stay signed in.
     """
 
     action: Action
@@ -508,6 +522,12 @@ class ActionPage:
     error: str | None
     hidden: Mapping[str, str]
     button: str
+    foreseen: Foreseen | None
+
+    @property
+    def foresees(self) -> bool:
+        """Whether the action says how the user will stand."""
+        return self.action.foresees
 
     @property
     def leads_away(self) -> bool:
