@@ -182,9 +182,13 @@ STATES: tuple[State, ...] = (
     *_form("send_onboarding_email", refused=False),
     *_form("impersonate", reason="no"),
     State(name="form-refused", path="/do/extend_trial/{active}", codes=(409,)),
-    State(name="many-form", path="/many/{trial}/block"),
+    State(name="many-form", path="/many/{asked}/block", who="fifth"),
     State(
-        name="many-form-errors", path="/many/{trial}/block", then=send(reason=""), codes=(400, 422)
+        name="many-form-errors",
+        path="/many/{asked}/block",
+        who="fifth",
+        then=send(reason=""),
+        codes=(400, 422),
     ),
     State(name="job-trial", path="/jobs/{trial}"),
     State(name="job-all-or-nobody", path="/jobs/{forbidden}"),

@@ -15,6 +15,7 @@ from ..directory import MATCHES
 from ..door import Door, secret_keys
 from ..errors import CursorError, NotFoundError, RefusedError
 from ..history import History, HistoryQuery
+from ..i18n import _
 from ..impersonation import SAFE
 from ..listing import listed
 from ..orders import Order, request_id
@@ -238,7 +239,7 @@ class ApiViews:
     def _action(self, name: str) -> Action:
         action = self.known().get(name)
         if action is None:
-            abort(404, "There is no such action here.")
+            abort(404, _("There is no such action."))
         return action
 
     def _tag(self, response: Response, version: Version) -> None:
