@@ -231,13 +231,12 @@ class ListPage:
     @property
     def range(self) -> str:
         """Which rows these are, and of how many: ``26-50 of 812``."""
+        rows = f"{number(self.page.start)}–{number(self.page.end)}"
         if self.matches is None:
-            of = ""
-        elif self.matches > MATCHES:
-            of = f" of more than {number(MATCHES)}"
-        else:
-            of = f" of {number(self.matches)}"
-        return f"{number(self.page.start)}–{number(self.page.end)}{of}"
+            return rows
+        if self.matches > MATCHES:
+            return _("%(rows)s of more than %(number)s", rows=rows, number=number(MATCHES))
+        return _("%(rows)s of %(number)s", rows=rows, number=number(self.matches))
 
     @property
     def cards(self) -> list[Figure]:
