@@ -1,6 +1,6 @@
 """The columns of the list: one object each, which the page, its files and the API all read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import KW_ONLY, dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +11,7 @@ from .mapping import Expression
 
 if TYPE_CHECKING:
     from .binding import Mapping
+    from .preferences import Preferences
     from .results import UserRow
 
 
@@ -221,3 +222,33 @@ def there(mapping: "Mapping", *, deleted: bool = False) -> list[Column]:
 def parts_of(columns: Sequence[Column], mapping: "Mapping") -> list[Part]:
     """Return the columns that a file has for some of the list's."""
     return [part for column in columns for part in column.parts(mapping)]
+
+
+class Chosen:
+    """Which of the list's columns a person wants to see.
+
+    Args:
+        preferences: theirs; a column that they never decided on is shown as the host wants.
+    """
+
+    name = "columns"
+
+    def __init__(self, preferences: "Preferences") -> None:
+        self._preferences = preferences
+
+    def shown(self, columns: Sequence[Column]) -> list[Column]:
+        """Return those of some columns that are shown."""
+        decided = self._decided()
+        return [c for c in columns if c.fixed or decided.get(c.name, c.shown)]
+
+    def choose(self, columns: Sequence[Column], wanted: Collection[str]) -> None:
+        """Keep which of some columns are wanted, by their names."""
+        decided = {c.name: c.name in wanted for c in columns if not c.fixed}
+        self._preferences.write(self.name, self._decided() | decided)
+
+    def forget(self) -> None:
+        """Show them as the host wants again."""
+        self._preferences.remove(self.name)
+
+    def _decided(self) -> dict[str, bool]:
+        return self._preferences.read(self.name) or {}

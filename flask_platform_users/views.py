@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, current_app, request, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from .action_views import ActionViews
 from .actions import Action, GrantAction
 from .audit import Keys
-from .columns import there
+from .columns import Chosen, there
 from .directory import Directory
 from .door import ROOT, Door, asked, harden, secret_keys
 from .errors import NO_USER, CursorError, NotFoundError, RefusedError
@@ -82,6 +82,7 @@ def build_blueprint(
     blueprint.register_error_handler(RefusedError, door.refuse_order)
     blueprint.register_error_handler(sqlalchemy.exc.SQLAlchemyError, door.fail)
     blueprint.add_url_rule("/", "list_users", pages.list_users)
+    blueprint.add_url_rule("/columns", "choose_columns", pages.choose_columns, methods=["POST"])
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
     blueprint.add_url_rule("/undo/<int:seq>", "undo", actions.undo, methods=["POST"])
@@ -134,6 +135,7 @@ class PageViews:
         if wrong is not None:
             found = found.of_nobody()
         allowed = self.door.allowed_actions()
+        listed_columns = there(mapping, deleted=found.query.population == "deleted")
         arguments = dict(found.filters) | {
             name: wanted[name] for name in ("sort", "direction", "per_page") if name in request.args
         }
@@ -141,7 +143,8 @@ class PageViews:
         page = self.door.render(
             "list.html",
             view=ListPage(
-                columns=there(mapping, deleted=found.query.population == "deleted"),
+                columns=Chosen(self.door.preferences()).shown(listed_columns),
+                choosable=[column for column in listed_columns if not column.fixed],
                 channels=mapping.channels,
                 vocabulary=self.door.filters(),
                 typed=wanted["typed"],
@@ -166,6 +169,19 @@ class PageViews:
             ),
         )
         return page, 200 if wrong is None else 400
+
+    def choose_columns(self) -> ResponseReturnValue:
+        """Keep which columns the list shows to this person."""
+        deleted = request.args.get("status") == "deleted"
+        columns = there(self.door.extension.mapping, deleted=deleted)
+        chosen = Chosen(self.door.preferences())
+        if "reset" in request.form:
+            chosen.forget()
+        else:
+            chosen.choose(columns, request.form.getlist("column"))
+        self.door.extension.db.session.commit()
+        arguments: dict[str, Any] = request.args.to_dict()
+        return redirect(url_for(".list_users", **arguments), code=303)
 
     def _choosing(
         self,
