@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run reset test coverage gallery axe kill storm fuzz jobs lint format bench clean
+.PHONY: run reset test coverage gallery axe kill storm fuzz jobs lint format bench texts clean
 
 run: .venv/example
 	@$(BIN)/python -m example_app
@@ -60,6 +60,17 @@ bench: .venv/bench
 	@$(BIN)/python -m bench --write $(ARGS)
 	@$(BIN)/python -m bench.bulk --write
 	@$(BIN)/python -m bench.page --write
+
+# What people read: found in the code, put into the catalogues, and compiled once translated.
+TEXTS := flask_platform_users/translations -D flask_platform_users
+POT := build/flask_platform_users.pot
+
+texts: .venv/test
+	@mkdir -p build
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k lazy -k pu_ -k pu_n:1,2 --no-location --sort-output \
+		--project flask-platform-users --msgid-bugs-address "" -o $(POT) .
+	@$(BIN)/pybabel -q update -i $(POT) -d $(TEXTS) --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(BIN)/pybabel -q compile -d $(TEXTS) --statistics
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

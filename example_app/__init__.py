@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
 
-from . import access_log, auth, product
+from . import access_log, auth, languages, product
 from .models import db
 from .platform_users import platform_users
 
@@ -59,6 +59,7 @@ def create_app(
     auth.login_manager.init_app(app)
     app.register_blueprint(auth.pages)
     app.register_blueprint(product.pages)
+    languages.init_app(app)
     platform_users.init_app(app, url_prefix="/platform/users")
 
     app.register_error_handler(CSRFError, _form_expired)

@@ -14,6 +14,7 @@ from flask_platform_users import (
     with_defaults,
 )
 
+from .activity import inbox
 from .filters import filters
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
@@ -97,12 +98,14 @@ platform_users = PlatformUsers(
         SendOnboardingEmail(),
         ExtendTrial(),
     ),
+    panels=[..., inbox],
     policy=ProductPolicy(),
     api=True,
     impersonation=Impersonation(
         landing="product.home",
         reasons=["Asked for help by mail", "Checking a reported fault"],
         ticket="Support case",
+        keeps=["language"],
         forbidden=["auth.confirm", "auth.password", "product.support_access"],
     ),
 )

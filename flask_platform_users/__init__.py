@@ -18,6 +18,7 @@ from .gate import SignIn
 from .impersonation import Impersonation, Receipt
 from .mapping import Count, Many, Status, Users
 from .model_billing import Booked, Catalogue, Held, ModelBilling
+from .panels import Panel
 from .policy import Policy
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ModelBilling",
     "Money",
     "Offer",
+    "Panel",
     "PlatformUsers",
     "Policy",
     "Receipt",

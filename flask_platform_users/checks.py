@@ -31,6 +31,7 @@ from .inspection import (
 )
 from .mapping import STATUSES, Count, Many, Status, Users
 from .model_billing import ModelBilling
+from .panels import Panel
 from .policy import Policy
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -120,6 +121,52 @@ def argument_faults(
     yield from column_faults(columns, None if faults else users)
     if not wrong and isinstance(billing, ModelBilling):
         yield from model_billing_faults(billing, users, [count.name for count in counts])
+
+
+def panel_faults(panels: Sequence[Any]) -> Iterator[str]:
+    """Find what is wrong with the sections of the details page."""
+    good = []
+    for panel in panels:
+        if panel is ...:
+            continue
+        wrong = list(
+            _kind(
+                "PlatformUsers(panels=...)",
+                panel,
+                Panel,
+                "Panel objects, and ... where the default ones shall stand",
+            )
+        )
+        yield from wrong
+        if not wrong:
+            good.append(panel)
+    if list(panels).count(...) > 1:
+        yield (
+            "PlatformUsers(panels=...) has more than one ...; expected it once at most, where the "
+            "default panels shall stand."
+        )
+    for panel in good:
+        if not isinstance(panel.name, str) or not _NAME.fullmatch(panel.name):
+            yield (
+                f"Panel(name) was given {panel.name!r}; expected a lower-case identifier, such as "
+                "'tickets'."
+            )
+        if not isinstance(panel.template, str) or not panel.template:
+            yield (
+                f"Panel({panel.name!r}, template=...) was given {_shown(panel.template)}; expected "
+                "the name of a template of yours, such as template='users/_tickets.html'."
+            )
+        if panel.data is not None and not callable(panel.data):
+            yield (
+                f"Panel({panel.name!r}, data=...) was given {_shown(panel.data)}; expected a "
+                "function data(subject) that returns what the template shows."
+            )
+    for name, times in Counter(str(panel.name) for panel in good).items():
+        if times > 1:
+            yield (
+                f"PlatformUsers(panels=...) was given {times} panels named {name!r}; expected each "
+                "name once: rename one, the label= may stay."
+            )
 
 
 def deletion_faults(grace: Any, delete: Any) -> Iterator[str]:

@@ -25,7 +25,7 @@ from .errors import NO_USER, ConfigurationError, NotFoundError, RefusedError
 from .files import address_of, published
 from .filters import Filter
 from .formatting import Reading
-from .i18n import _, lazy
+from .i18n import _, at_any_rate, lazy
 from .impersonation import SAFE, Impersonations
 from .listing import filters_of, list_schema
 from .orders import Order
@@ -172,10 +172,9 @@ class Door:
         passing = self.passes(error)
         # Not by render_template: the host's context processors may ask the database again.
         template = current_app.jinja_env.get_template("platform_users/unavailable.html")
-        response = Response(
-            template.render(**self.standalone_context(), passing=passing),
-            status=503 if passing else 500,
-        )
+        with at_any_rate():
+            page = template.render(**self.standalone_context(), passing=passing)
+        response = Response(page, status=503 if passing else 500)
         if passing:
             response.headers["Retry-After"] = RETRY_AFTER
         return response

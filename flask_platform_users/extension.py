@@ -30,6 +30,7 @@ from .checks import (
     argument_faults,
     deletion_faults,
     entry_faults,
+    panel_faults,
     sign_in_faults,
 )
 from .cli import commands
@@ -49,12 +50,14 @@ from .jobs import Jobs
 from .mapping import Count, Users
 from .models import build_tables
 from .overlay_views import OverlayViews, forbid_while_impersonating
+from .panels import Panel
 from .pipeline import Pipeline
 from .policy import Policy
 from .results import UserDetails
 from .runners import Runner, ThreadRunner
 from .sessions import install, sessions_of
 from .settings import Settings
+from .terms import Terms, terms_faults
 from .triggers import attach_triggers
 from .views import build_blueprint
 from .zones import zone_of
@@ -82,6 +85,8 @@ class PlatformUsers:
             ``ManualBilling``, such as ``ModelBilling``, can also be changed by hand.
         actions: what can be done to a user; by default ``DEFAULT_ACTIONS``. Add the host's own:
             ``actions=[*DEFAULT_ACTIONS, ExtendTrial()]``.
+        panels: the sections of the details page; ``...`` stands for the default ones that are not
+            named beside it: ``panels=[..., Panel("tickets", template="_tickets.html")]``.
         impact: ``impact(user, action)`` tells the host's own lines of what an action means.
         grace: how long a deleted user can be restored, before ``flask platform-users purge``
             deletes them for good; 0 deletes them at once.
@@ -94,6 +99,8 @@ class PlatformUsers:
         impersonation: lets staff see the product as a user does; None lets nobody.
         api: True serves the JSON API below ``api/`` of the mount; it needs the extra ``api``.
         runner: where jobs of many users run; by default in threads of the process.
+        terms: your words for things, as in ``{"user": "client", "users": "clients"}``, in English
+            texts; ``{"es": {"usuario": "cliente"}}`` in those of another language.
         name: the name of the blueprint, and so of its endpoints and of the plugin's tables.
     """
 
@@ -109,6 +116,7 @@ class PlatformUsers:
         columns: Sequence[Column | EllipsisType] = (...,),
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
+        panels: Sequence[Panel | EllipsisType] = (...,),
         impact: Callable[[Any, Action], Sequence[Impact]] | None = None,
         grace: timedelta = timedelta(days=30),
         delete: Callable[[Any], None] | None = None,
@@ -117,6 +125,7 @@ class PlatformUsers:
         impersonation: Impersonation | None = None,
         api: bool = False,
         runner: Runner | None = None,
+        terms: Terms | None = None,
         name: str = "platform_users",
     ) -> None:
         self.db = db
@@ -128,20 +137,23 @@ class PlatformUsers:
         self.columns = tuple(columns)
         self.billing = billing
         self.actions = tuple(actions)
+        self.panels = tuple(panels)
         self.shut_out = shut_out
         self.on_sessions_revoked = on_sessions_revoked
         self.impersonating = impersonation
         self.runner: Runner = ThreadRunner() if runner is None else runner
         if isinstance(impersonation, Impersonation):
-            self.actions += (
+            self.actions = (
                 Impersonate(impersonation, self._impersonations, self._enter),
                 AllowChanges(self._impersonations),
                 EndImpersonation(),
+                *self.actions,
             )
         self.impact = impact
         self.grace = grace
         self.delete = delete
         self.api = api
+        self.terms: Terms = {} if terms is None else terms
         self.name = name
         self._mapping: Mapping | None = None
 
@@ -172,6 +184,7 @@ class PlatformUsers:
                 self.actions,
                 self.name,
             ),
+            *panel_faults(self.panels),
             *filter_faults(self.filters, self.users),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
@@ -179,6 +192,7 @@ class PlatformUsers:
             ),
             *app_faults(app, self.name, self.impersonating is not None),
             *api_faults(self.api),
+            *terms_faults(self.terms),
             *cell_faults(app, self.columns),
         ]
         if not url_prefix.startswith("/"):

@@ -20,11 +20,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import current_app, has_app_context
+from flask import current_app, g, has_app_context, has_request_context, request
 from markupsafe import Markup
+
+from .terms import Terms, Words, words_of
 
 if TYPE_CHECKING:
     from babel import Locale
+
+    from .extension import PlatformUsers
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 DOMAIN = "flask_platform_users"
@@ -87,6 +91,19 @@ def english() -> Iterator[None]:
         yield
     finally:
         _in_english.reset(token)
+
+
+@contextmanager
+def at_any_rate() -> Iterator[None]:
+    """Have texts in English where the host fails to say in which language they are to be."""
+    try:
+        language()
+    except Exception:
+        current_app.logger.exception("The locale of the request could not be found out")
+        with english():
+            yield
+    else:
+        yield
 
 
 def again(text: str) -> str:
@@ -195,10 +212,12 @@ class Language:
     Attributes:
         locale: None is English, as it is written here, and its values as the English write them.
         catalogue: the translations; None where a text is its own.
+        words: the host's; None if there are none.
     """
 
     locale: "Locale | None" = None
     catalogue: NullTranslations | None = None
+    words: Words | None = None
 
     @property
     def code(self) -> str:
@@ -212,13 +231,14 @@ class Language:
 
     def text(self, text: str) -> str:
         """Return a text in this language."""
-        return self.catalogue.gettext(text) if self.catalogue is not None and text else text
+        found = self.catalogue.gettext(text) if self.catalogue is not None and text else text
+        return found if self.words is None else self.words.put(found)
 
     def text_of_number(self, singular: str, plural: str, num: int) -> str:
         """Return the form of a text that goes with a number."""
-        if self.catalogue is None:
-            return singular if num == 1 else plural
-        return self.catalogue.ngettext(singular, plural, num)
+        found = "" if self.catalogue is None else self.catalogue.ngettext(singular, plural, num)
+        found = found or (singular if num == 1 else plural)  # empty as long as it is untranslated
+        return found if self.words is None else self.words.put(found)
 
     def again(self, text: str) -> str:
         """Return a text that was kept in English in this language."""
@@ -277,24 +297,41 @@ def language() -> Language:
     """Return the language of whoever reads."""
     if not has_app_context() or _in_english.get():
         return ENGLISH
-    return _language_of(_locale())
-
-
-def _language_of(locale: "Locale | None") -> Language:
-    if locale is None:
+    locale, mount = _locale(), _mount()
+    terms = None if mount is None else mount.terms
+    if locale is None and not terms:
         return ENGLISH
-    known: dict[str, Language] = current_app.extensions.setdefault(f"{DOMAIN}_languages", {})
-    if str(locale) not in known:
-        catalogue = _catalogue_of(locale)
-        written = None if catalogue is None or locale.language == "en" else locale
-        known[str(locale)] = Language(written, catalogue)
-    return known[str(locale)]
+    known: dict[Any, Language] = current_app.extensions.setdefault(f"{DOMAIN}_languages", {})
+    key = (str(locale), mount.name if mount is not None and terms else None)
+    if key not in known:
+        known[key] = _language_of(locale, terms)
+    return known[key]
+
+
+def _language_of(locale: "Locale | None", terms: Terms | None) -> Language:
+    catalogue = None if locale is None else _catalogue_of(locale)
+    if catalogue is None or (locale is not None and locale.language == "en"):
+        locale = None
+    words = words_of(terms, "en" if locale is None else str(locale)) if terms else None
+    return Language(locale, catalogue, words)
+
+
+def _mount() -> "PlatformUsers | None":
+    """Return the mount whose page it is; of any other page, the only one that there is."""
+    mounts: dict[str, PlatformUsers] = current_app.extensions.get("platform_users", {})
+    name = (request.blueprint or "").partition(".")[0] if has_request_context() else ""
+    return mounts.get(name) or (next(iter(mounts.values())) if len(mounts) == 1 else None)
 
 
 def _locale() -> "Locale | None":
-    """Return the locale of the request; None where Flask-Babel is not installed or not set up."""
+    """Return the locale of the request; None where Flask-Babel is not installed or not set up.
+
+    Outside of a request there is nobody to choose one for, so that only ``force_locale`` counts.
+    """
     if not _INSTALLED or "babel" not in current_app.extensions:
         return None
+    if not has_request_context():
+        return getattr(getattr(g, "_flask_babel", None), "babel_locale", None)
     from flask_babel import get_locale
 
     ask: Callable[[], Locale | None] = get_locale

@@ -10,7 +10,6 @@ from flask_wtf.csrf import generate_csrf
 
 from .actions import Action, GrantAction, Impact
 from .audit import OUTCOMES
-from .billing import Subscription
 from .binding import Sort
 from .columns import Column
 from .directory import MATCHES, ListQuery
@@ -24,10 +23,10 @@ from .impersonation import Receipt, Visit
 from .job_records import OPEN, WORKING, Job
 from .mapping import Count
 from .orders import Prompt
-from .results import Note, Page, Summary, UserDetails, UserRow
+from .panels import Shown, Subject
+from .results import Page, Summary, UserDetails, UserRow
 from .schemas import PER_PAGE, WITHIN
 from .search import Search, Term
-from .standing import Entitlement, Standing
 
 JOB_STATES = {
     "checking": ("pending", lazy("Being tried")),
@@ -347,40 +346,38 @@ class DetailsPage:
     """One user.
 
     Attributes:
-        usage: each thing the host counts, with the user's number of it.
-        standing: what the user is subscribed to by the clock; None where billing could not tell.
-        entitlements: each limit and feature, and why the user has it.
-        billing: whether the host has billing at all.
-        billing_failed: whether it could not tell.
+        subject: what the panels are made from.
+        panels: the sections, in order.
         actions: what can be done to the user.
         action_names: all of the mount's actions by name.
-        events: the last that was done, newest first.
-        notes: what staff wrote down, pinned ones first.
         removes_notes: whether this person may take a note back.
         message: what to say of the action that led here.
     """
 
     shows: frozenset[str]
     user: UserDetails
-    channels: Sequence[Count]
-    usage: Sequence[tuple[Count, int]]
-    standing: Standing | None
-    entitlements: Sequence[Entitlement]
-    billing: bool
-    billing_failed: bool
+    subject: Subject
+    panels: Sequence[Shown]
     actions: Sequence[Action]
     action_names: Mapping[str, Action]
-    events: Sequence[Event]
-    notes: Sequence[Note]
     removes_notes: bool
     message: Message | None
 
     status_labels = STATUS_LABELS
 
     @property
-    def subscription(self) -> Subscription | None:
-        """What the user is subscribed to."""
-        return None if self.standing is None else self.standing.subscription
+    def side(self) -> list[Shown]:
+        """The panels of the narrow column."""
+        return [shown for shown in self.panels if shown.panel.side]
+
+    @property
+    def main(self) -> list[Shown]:
+        """The panels of the wide column."""
+        return [shown for shown in self.panels if not shown.panel.side]
+
+    def actions_of(self, weight: str) -> list[Action]:
+        """Return those of the actions that have a weight, see ``Action.weight``."""
+        return [action for action in self.actions if action.weight == weight]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -268,6 +268,7 @@ class Entitlement:
     """A limit or a feature, and why a user has it.
 
     Attributes:
+        name: the name of the limit; None for a feature.
         used: how many there are; None for a feature.
         limit: how many there may be; None for a feature, and where there is no limit.
     """
@@ -275,6 +276,7 @@ class Entitlement:
     title: str
     used: int | None
     limit: int | None
+    name: str | None = None
     sources: Sequence[Source]
 
     @property
@@ -330,6 +332,7 @@ def entitlements(mapping: Bound, standing: Standing, used: Mapping[str, int]) ->
             title=title_of(mapping, name),
             used=used.get(name),
             limit=limit,
+            name=name,
             sources=[
                 Source(what=what, amount=_amount(limits[name], plan=i == 0), grant=grant)
                 for i, (what, limits, _, grant) in enumerate(parts)

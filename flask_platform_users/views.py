@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask import Blueprint, Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import HTTPException
@@ -39,11 +40,11 @@ from .pages import (
     fields_shown,
     sentence,
 )
+from .panels import Subject, arranged
 from .results import Page, UserDetails
 from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
-from .standing import entitlements, standing_of, used_by
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers
@@ -123,6 +124,7 @@ class PageViews:
 
     def __init__(self, door: Door) -> None:
         self.door = door
+        self.panels = arranged(door.extension.panels)
 
     def list_users(self) -> ResponseReturnValue:
         """Show a page of users."""
@@ -208,45 +210,37 @@ class PageViews:
 
     def show_user(self, key: str) -> ResponseReturnValue:
         """Show one user."""
-        mapping = self.door.extension.mapping
+        extension = self.door.extension
         directory, user = self.door.user(key)
         try:
             usage = directory.usage(user)
         except NotFoundError:
             abort(404, NO_USER)
         history = History(directory)
-        events = history.page(HistoryQuery(user=key, per_page=10)).events
-        standing = None
-        if mapping.billing is not None:
-            try:
-                standing = standing_of(directory, user)
-            except Exception as error:
-                current_app.logger.exception("billing.subscription failed for user %r", user.key)
-                if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
-                    self.door.extension.db.session.rollback()
+        subject = Subject(
+            user=user,
+            directory=directory,
+            actor=current_user._get_current_object(),
+            usage=usage,
+            notes=directory.notes(user),
+            events=history.page(HistoryQuery(user=key, per_page=10)).events,
+        )
+        message = self._message(history, user)
         return self.door.render(
             "details.html",
             view=DetailsPage(
-                shows=fields_shown(mapping.users),
+                shows=fields_shown(extension.mapping.users),
                 user=user,
-                channels=mapping.channels,
-                usage=[(count, usage[count.name]) for count in mapping.usage],
-                standing=standing,
-                entitlements=(
-                    entitlements(mapping, standing, used_by(user, usage)) if standing else ()
-                ),
-                billing=mapping.billing is not None,
-                billing_failed=standing is None,
+                subject=subject,
+                panels=[shown for panel in self.panels if (shown := panel.shown(subject))],
                 actions=self.door.offered(user, self.door.allowed_actions()),
                 action_names=self.door.actions,
-                events=events,
-                notes=directory.notes(user),
                 removes_notes=(
                     user.population == "present"
                     and "remove_note" in self.door.actions
                     and self.door.allowed("remove_note")
                 ),
-                message=self._message(history, user),
+                message=message,
             ),
         )
 

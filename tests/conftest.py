@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from werkzeug.security import generate_password_hash
 
 from .catalogue.table import ABUSES, ELSEWHERE, NOT_APPLICABLE
+from .doors import table
 from .hosts import HOSTS, Abilities
 from .world import World
 
@@ -252,6 +253,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print how each host passed, and how much of its mapping was guessed right."""
     print_hosts(terminalreporter)
     print_guesses(terminalreporter)
+    print_doors(terminalreporter)
     print_cases(terminalreporter)
 
 
@@ -273,6 +275,22 @@ def print_guesses(terminalreporter: Any) -> None:
     right = sum(number - len(wrong) for _, number, wrong in found.values())
     total = sum(number for _, number, _ in found.values())
     write(f"{'all':<16}{f'{right} of {total}':>10}   ({right / total:.0%})")
+
+
+def print_doors(terminalreporter: Any) -> None:
+    """Print by which doors each action was reached on each host, always the same object."""
+    found = {
+        host: doors
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        for name, (host, doors) in getattr(report, "user_properties", ())
+        if name == "doors"
+    }
+    if not found:
+        return
+    terminalreporter.section("actions × doors × hosts: each time the same object")
+    for line in table([name for name in HOSTS if name in found], found):
+        terminalreporter.write_line(line)
 
 
 def print_cases(terminalreporter: Any) -> None:

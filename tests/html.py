@@ -118,3 +118,9 @@ def _read(written: str) -> tuple[str, Mapping[str, str]]:
     attributes = dict(pairs)
     assert len(attributes) == len(pairs), f"<{tag}> repeats an attribute"
     return "/" + tag if found["closes"] else tag, attributes
+
+
+def foreign_scripts(page: Node) -> list[Node]:
+    """Return the scripts that are not files of ours."""
+    ours = "static/platform_users.js?"
+    return [node for node in page.all("script") if node.text or ours not in node.attributes["src"]]

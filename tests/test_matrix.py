@@ -48,6 +48,7 @@ POST  auth.confirm                       302  200  302  200  200  200  403  403
 GET   auth.password                      302  200  302  200  200  200  403  403
 POST  auth.password                      302  200  302  200  200  200  403  403
 POST  product.support_access             302  302  302  302  302  302  403  403
+POST  languages.choose                   404  404  404  404  404  404  403  404
 POST  platform_users.pick                302  403  302  400  400  403  404  404
 GET   platform_users.ask_many            302  403  302  404  404  403  404  404
 POST  platform_users.ask_many            302  403  302  404  404  403  404  404
@@ -57,6 +58,7 @@ GET   platform_users.export_job          302  403  302  404  404  404  404  404
 POST  platform_users.do_job              302  403  302  404  404  404  404  404
 POST  platform_users.cancel_job          302  403  302  404  404  404  404  404
 POST  platform_users.undo                302  403  302  404  404  404  404  404
+POST  platform_users.choose_columns      302  403  302  303  303  303  404  404
 POST  platform_users.export_users        302  403  302  200  200  403  404  404
 POST  platform_users.export_history      302  403  302  200  200  403  404  404
 GET   platform_users.static              200  200  200  200  200  200  200  200
@@ -69,6 +71,13 @@ GET   platform_users.api.usage              401  403  401  200  404  200  404  4
 GET   platform_users.api.actions            401  403  401  200  404  200  404  404
 GET   platform_users.api.prompt             401  403  401  200  404  403  404  404
 POST  platform_users.api.act                401  403  401  415  415  415  404  404
+POST  platform_users.api.order              401  403  401  415  415  403  404  404
+GET   platform_users.api.jobs               401  403  401  200  200  200  404  404
+GET   platform_users.api.job                401  403  401  404  404  404  404  404
+GET   platform_users.api.job_users          401  403  401  404  404  404  404  404
+POST  platform_users.api.do_job             401  403  401  404  404  404  404  404
+POST  platform_users.api.cancel_job         401  403  401  404  404  404  404  404
+POST  platform_users.api.undo               401  403  401  404  404  404  404  404
 GET   platform_users.api.nothing            401  403  401  404  404  404  404  404
 POST  platform_users.api.nothing            401  403  401  404  404  404  404  404
 PUT   platform_users.api.nothing            401  403  401  404  404  404  404  404
@@ -167,6 +176,11 @@ class Scene:
         return ask
 
 
+def has_add_on(product: Product, key: int) -> bool:
+    """Return whether there is an add-on to be taken from a user."""
+    return product.owner.get(f"{USERS}/do/remove_add_on/{key}").status_code == 200
+
+
 def rules(product: Product) -> dict[str, set[str]]:
     """Return every endpoint of the product, its own and the plugin's, with its methods."""
     found: dict[str, set[str]] = {}
@@ -183,7 +197,8 @@ def scene(product: Product, monkeypatch: pytest.MonkeyPatch) -> Scene:
         user = db.session.scalars(sa.select(User.id).where(User.email == "user@acme.example")).one()
         own = sa.select(Conversation.id).where(Conversation.owner_id == user).limit(1)
         conversation = db.session.scalars(own).one()
-    (other, _), (spare, _), (deleted, name) = (product.some_user() for _ in range(3))
+    (spare, _), (deleted, name) = (product.some_user() for _ in range(2))
+    other, _ = next(one for one in iter(product.some_user, None) if has_add_on(product, one[0]))
     with product.app.app_context():
         blocked = product.sign_in(db.session.get_one(User, spare).email)
     assert product.act("block", spare, reason="spam").status_code == 303
@@ -226,11 +241,16 @@ def scene(product: Product, monkeypatch: pytest.MonkeyPatch) -> Scene:
             "platform_users.show_user": {"key": other},
             "platform_users.act": {"name": "block", "key": other},
             "platform_users.show_impersonation": {"seq": began},
-            "platform_users.undo": {"seq": 2**62},
+            **{f"platform_users.{n}": {"seq": 2**62} for n in ("undo", "api.undo")},
+            "platform_users.api.order": {"name": "block"},
             "platform_users.ask_many": {"job_id": "0" * 32, "name": "block"},
             **{
                 f"platform_users.{n}": {"job_id": "0" * 32}
                 for n in ("show_job", "do_job", "cancel_job", "export_job")
+            },
+            **{
+                f"platform_users.api.{n}": {"job_id": "0" * 32}
+                for n in ("job", "job_users", "do_job", "cancel_job")
             },
             **{f"platform_users.api.{n}": {"key": other} for n in ("user", "usage", "actions")},
             **{

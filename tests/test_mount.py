@@ -16,7 +16,8 @@ from flask_sqlalchemy import SQLAlchemy
 from jinja2 import DictLoader
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import ConfigurationError, PlatformUsers, Policy, Status, Users
+from flask_platform_users import ConfigurationError, Panel, PlatformUsers, Policy, Status, Users
+from flask_platform_users.panels import Subject
 
 from .conftest import lines_of
 from .hosts import HOSTS
@@ -91,6 +92,36 @@ customers = PlatformUsers(
     policy=OwnShop(),
     name="clients",
 )
+
+support: list[Any] = []
+"""What ``tickets_of`` returns or, where it is an exception or a statement, does first."""
+
+
+def tickets_of(subject: Subject) -> list[str] | None:
+    """Return somebody's tickets."""
+    for ticket in support:
+        if isinstance(ticket, Exception):
+            raise ticket
+        if ticket.startswith("SELECT"):
+            subject.session.execute(sa.text(ticket))
+    return [f"{ticket} ({subject.user.record.email})" for ticket in support] or None
+
+
+panelled = PlatformUsers(
+    db,
+    users=clerks.users,
+    policy=OwnShop(),
+    panels=[
+        Panel("history", template="_own.html"),
+        ...,
+        Panel("tickets", template="_tickets.html", data=tickets_of, label="Support"),
+    ],
+    name="panelled",
+)
+PANELS = {
+    "_own.html": "History of ours: {{ view.user.name }}",
+    "_tickets.html": "{% for text in data %}<p>{{ text }} of {{ pu.number(1204) }}</p>{% endfor %}",
+}
 
 NewApp = Callable[..., Flask]
 
@@ -306,6 +337,41 @@ def test_a_host_may_replace_a_whole_page(new_app: NewApp) -> None:
     fill(app, clerk(1, "anna"))
     page = parse(signed_in(app).get("/platform_users/id/1").text)
     assert page.one("h1").text == "Just anna"
+
+
+def sections(app: Flask, key: int = 2) -> dict[str, str]:
+    """Return the sections of a clerk's page by their headings, in order."""
+    answer = signed_in(app).get(f"/panelled/id/{key}")
+    assert answer.status_code == 200
+    found = parse(answer.text).all("section")
+    return {s.one("h2").text: s.text.removeprefix(s.one("h2").text).strip() for s in found}
+
+
+def test_a_host_may_add_a_panel_and_replace_one_where_it_wants(new_app: NewApp) -> None:
+    """Beside the default ones, in the order given; one that has nothing to show is not there."""
+    app = new_app(panelled, templates=PANELS)
+    fill(app, clerk(1, "anna"), clerk(2, "bo"))
+    support[:] = ["Cannot sign in"]
+    found = sections(app)
+    assert list(found) == ["Identity", "History", "Support"]
+    assert found["History"] == "History of ours: bo"
+    assert found["Support"] == "Cannot sign in (bo@example.com) of 1,204"
+    support.clear()
+    assert list(sections(app)) == ["Identity", "History"]
+
+
+@pytest.mark.parametrize(
+    "fault", [ConnectionError("secret detail"), "SELECT secret FROM no_such_table"]
+)
+def test_a_panel_that_fails_says_so_in_its_place(new_app: NewApp, fault: Any) -> None:
+    """Everything else on the page stands, and no word of the error is shown."""
+    app = new_app(panelled, templates=PANELS)
+    fill(app, clerk(1, "anna"), clerk(2, "bo"))
+    support[:] = [fault]
+    found = sections(app)
+    assert found["Support"] == "Support is unavailable. Everything else on this page is right."
+    assert "bo@example.com" in found["Identity"]
+    assert found["History"] == "History of ours: bo"
 
 
 @pytest.mark.parametrize(

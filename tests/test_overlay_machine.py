@@ -201,7 +201,7 @@ class Machine(RuleBasedStateMachine):
             runs
             and session.fresh
             and session.row is None
-            and name in USERS
+            and (name in USERS or name in self.model.demoted)
             and name not in self.model.blocked
         )
         assert (form.status_code == 200) == may, form.text

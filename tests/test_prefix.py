@@ -60,6 +60,13 @@ DEPLOYED: dict[str, tuple[Callable[["WSGIApplication"], "WSGIApplication"], dict
 }
 
 
+class Visitor(Client):
+    """A client at an address of its own."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        return super().open(*args, environ_base={"REMOTE_ADDR": "203.0.113.7"}, **kwargs)
+
+
 class Browser:
     """A browser of somebody signed in, who knows the product by its public address only."""
 
@@ -84,7 +91,6 @@ class Browser:
             url,
             data=hidden | fields,
             base_url=SHOP,
-            environ_base={"REMOTE_ADDR": "203.0.113.7"},
             headers={"Referer": self.at, "Origin": SHOP, "Sec-Fetch-Site": "same-origin"},
         )
 
@@ -97,7 +103,7 @@ def deployed(
     with opened("sqlite", tmp_path_factory.mktemp("prefix")) as product:
         product.app.config.update(config)
         served = wrap(product.app)
-        yield product, lambda: Browser(Client(served))
+        yield product, lambda: Browser(Visitor(served))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What is installed from the built wheel is the whole plugin, and needs nothing else."""
 
+import os
 import subprocess
 import sys
 import venv
@@ -110,7 +111,12 @@ def run_here(code: str) -> str:
 
 def run(*command: object, cwd: Path) -> str:
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False
+        [str(part) for part in command],
+        cwd=cwd,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         pytest.fail(f"{command} said:\n{done.stdout}\n{done.stderr}")

@@ -172,6 +172,7 @@ class Action:
         name: a lower-case word for addresses, permissions and the history; unique in the mount.
         label: what the menu calls it.
         icon: the meaning of an icon in the page's sprite.
+        primary: whether it is among the few that stand out on a user's page.
         dangerous: whether it stands apart from the others, and asks in red.
         by_system: whether no page offers it: it is done by the clock, or as a part of another.
         among: whom it is done to: those who are there, or those who were ``"deleted"`` and can
@@ -194,6 +195,7 @@ class Action:
     name: ClassVar[str]
     label: ClassVar[str]
     icon: ClassVar[str] = "action"
+    primary: ClassVar[bool] = False
     dangerous: ClassVar[bool] = False
     by_system: ClassVar[bool] = False
     among: ClassVar[Population] = "present"
@@ -258,6 +260,13 @@ class Action:
         False says that there was nothing to do: then nothing is recorded.
         """
         raise NotImplementedError(f"{type(self).__name__}.perform")
+
+    @property
+    def weight(self) -> Literal["primary", "everyday", "dangerous"]:
+        """Among which others it stands on a user's page."""
+        if self.dangerous:
+            return "dangerous"
+        return "primary" if self.primary else "everyday"
 
     @property
     def permission(self) -> str:

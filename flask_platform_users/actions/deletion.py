@@ -109,6 +109,7 @@ class Restore(Action):
     name: ClassVar[str] = "restore"
     label: ClassVar[str] = lazy("Restore")
     icon: ClassVar[str] = "restore"
+    primary: ClassVar[bool] = True
     among: ClassVar[Population] = "deleted"
     form: ClassVar[type[wtforms.Form]] = ReasonForm
     for_many: ClassVar[bool] = True

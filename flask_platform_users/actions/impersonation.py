@@ -73,6 +73,7 @@ class Impersonate(Action):
     name: ClassVar[str] = "impersonate"
     label: ClassVar[str] = lazy("Log in as")
     icon: ClassVar[str] = "impersonate"
+    primary: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
     form: ClassVar[type[wtforms.Form]] = ImpersonateForm
     done: ClassVar[str] = lazy("{who} began to see the product as {user}.")
@@ -201,6 +202,7 @@ class AllowChanges(Action):
 
     name: ClassVar[str] = "allow_changes"
     label: ClassVar[str] = lazy("Allow changes")
+    icon: ClassVar[str] = "impersonate"
     by_system: ClassVar[bool] = True
     form: ClassVar[type[wtforms.Form]] = WhyForm
     done: ClassVar[str] = lazy(
@@ -231,5 +233,6 @@ class EndImpersonation(Action):
 
     name: ClassVar[str] = "end_impersonation"
     label: ClassVar[str] = lazy("End of logging in as")
+    icon: ClassVar[str] = "impersonate"
     by_system: ClassVar[bool] = True
     done: ClassVar[str] = lazy("{who} stopped seeing the product as {user}.")

@@ -11,5 +11,6 @@ class Many(Action):
 
     name: ClassVar[str] = "many"
     label: ClassVar[str] = lazy("Many users at once")
+    icon: ClassVar[str] = "total"
     by_system: ClassVar[bool] = True
     done: ClassVar[str] = lazy("{who} did the same to many users.")

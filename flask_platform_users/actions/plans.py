@@ -236,6 +236,7 @@ class AssignPlan(_Giving):
 
     name: ClassVar[str] = "assign_plan"
     label: ClassVar[str] = lazy("Assign plan")
+    primary: ClassVar[bool] = True
     for_many: ClassVar[bool] = True
     done: ClassVar[str] = lazy("{who} assigned a plan to {user}.")
     kind: ClassVar[Literal["plan", "add_on"]] = "plan"

@@ -169,6 +169,7 @@ class Unblock(Action):
     name: ClassVar[str] = "unblock"
     label: ClassVar[str] = lazy("Unblock")
     icon: ClassVar[str] = "active"
+    primary: ClassVar[bool] = True
     form: ClassVar[type[wtforms.Form]] = ReasonForm
     for_many: ClassVar[bool] = True
     same_form: ClassVar[bool] = True
