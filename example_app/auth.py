@@ -27,8 +27,6 @@ from .platform_users import platform_users
 
 WRONG = "This email and password do not belong together."
 PENDING = "This account awaits confirmation. Follow the link in the invitation first."
-WHERE_TO_ASK = "Write to the support of your platform."
-SIGNED_OUT = "You were signed out. Sign in again to go on."
 
 pages = Blueprint("auth", __name__)
 login_manager = LoginManager()
@@ -101,13 +99,13 @@ def login() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(url_for("product.home"))
     form = LoginForm()
-    refusal, code = None, 200
+    refusal, away, code = None, None, 200
     if form.validate_on_submit():
         user = user_with_password(form.email.data or "", form.password.data or "")
         if user is None:
             refusal, code = WRONG, 401
         elif not (answer := platform_users.may_sign_in(user)):
-            refusal, code = f"{answer.sentence} {WHERE_TO_ASK}", 403
+            away, code = answer, 403
         elif not user.is_active:
             refusal, code = PENDING, 403
         else:
@@ -117,8 +115,10 @@ def login() -> ResponseReturnValue:
             return redirect(local_path(request.args.get("next")) or url_for("product.home"))
     elif request.method == "GET":
         prefill(form, request.args.get("as"))
-        refusal = why_turned_away()
-    page = render_template("login.html", form=form, refusal=refusal, sign_ins=demo.SIGN_INS)
+        away = platform_users.turned_away
+    page = render_template(
+        "login.html", form=form, refusal=refusal, away=away, sign_ins=demo.SIGN_INS
+    )
     return page, code
 
 
@@ -153,14 +153,6 @@ def password() -> ResponseReturnValue:
         flash("Your password is changed.", "success")
         return redirect(url_for("product.settings"))
     return render_template("password.html", form=form)
-
-
-def why_turned_away() -> str | None:
-    """Return what to tell somebody whose session does not count any more."""
-    away = platform_users.turned_away
-    if away is None:
-        return None
-    return f"{away.sentence} {WHERE_TO_ASK}" if away.sentence else SIGNED_OUT
 
 
 def user_with_password(email: str, password: str) -> User | None:

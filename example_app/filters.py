@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
-from flask_platform_users import Filter
+from flask_platform_users import Filter, SavedView
 
 from .models import (
     AddOn,
@@ -34,6 +34,7 @@ def room_for(limit: Any, more: Any) -> ColumnElement[int]:
     """Return how many a user's plan and add-ons allow; NULL where there is no limit."""
     added = (
         select(func.sum(more * SubscriptionAddOn.quantity))
+        .select_from(SubscriptionAddOn)
         .join(AddOn)
         .where(SubscriptionAddOn.subscription_id == Subscription.id)
         .scalar_subquery()
@@ -52,4 +53,10 @@ filters = [
     Filter("plan", has_plan),
     Filter("over_limit", OVER_LIMIT, label="Over a limit"),
     Filter("contacts", number_of(Contact.owner_id), shown=False),
+]
+
+views = [
+    SavedView("Never signed in", "signed-in:never"),
+    SavedView("Block ends this week", "block-ends:<7d"),
+    SavedView("Over a limit", "over-limit:yes"),
 ]

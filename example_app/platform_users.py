@@ -15,7 +15,7 @@ from flask_platform_users import (
 )
 
 from .activity import inbox
-from .filters import filters
+from .filters import filters, views
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
 from .plans import billing
@@ -91,6 +91,7 @@ platform_users = PlatformUsers(
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
     filters=filters,
+    views=views,
     columns=[..., Column("company", User.company, label="Company", sort=True, search=True)],
     billing=billing,
     actions=with_defaults(

@@ -20,6 +20,7 @@ from .mapping import Count, Many, Status, Users
 from .model_billing import Booked, Catalogue, Held, ModelBilling
 from .panels import Panel
 from .policy import Policy
+from .saved_views import SavedView
 
 __all__ = [
     "DEFAULT_ACTIONS",
@@ -47,6 +48,7 @@ __all__ = [
     "PlatformUsers",
     "Policy",
     "Receipt",
+    "SavedView",
     "SignIn",
     "Status",
     "Subscription",

@@ -11,7 +11,7 @@ from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from .actions import Action
-from .door import Door, secret_keys
+from .door import PART, Door, secret_keys
 from .errors import (
     NO_USER,
     HookError,
@@ -44,12 +44,13 @@ class ActionViews:
         if answer is not None:
             return answer
         data = request.form if request.method == "POST" else None
-        if data is None:  # the pipeline itself refuses what is sent, and records that
+        unfinished = request.headers.get(PART) == "foreseen"
+        if data is None or unfinished:  # the pipeline itself refuses what is sent, and records it
             self.door.require(action.name)
         pipeline = self.door.pipeline()
         error: RefusedError | None = None
         try:
-            if data is not None and self._is_shown(action, data):
+            if data is not None and not unfinished and self._is_shown(action, data):
                 result = pipeline.run(self._order(action, key, data))
                 answer = None if result.unit is None else action.answer(result.unit)
                 return self._done(result, key) if answer is None else answer
@@ -61,7 +62,7 @@ class ActionViews:
             return self._refused(caught, key)
         except HookError as caught:
             return self._failed(caught, key)
-        return self._ask(action, key, data, error)
+        return self._ask(action, key, data, error, sent=data is not None and not unfinished)
 
     def undo(self, seq: int) -> ResponseReturnValue:
         """Take back what an entry of the history tells, if nothing has touched it since."""
@@ -85,11 +86,11 @@ class ActionViews:
         return redirect(url_for(".show_job", job_id=job.id), 303)
 
     def _ask(
-        self, action: Action, key: str, data: Any, error: RefusedError | None
+        self, action: Action, key: str, data: Any, error: RefusedError | None, *, sent: bool
     ) -> ResponseReturnValue:
         try:
             prompt = self.door.pipeline().prompt(
-                action, key, data or request.args or None, sent=data is not None
+                action, key, data or request.args or None, sent=sent
             )
         except NotFoundError:
             abort(404, NO_USER)
@@ -98,9 +99,9 @@ class ActionViews:
         except HookError as failed:
             current_app.logger.exception("%s", failed)
             return self._failed(failed, key)
-        if error is None and data is not None and not prompt.valid:
+        if error is None and sent and not prompt.valid:
             error = InvalidError(prompt.form)
-        asks_again = action.shows_first and not (data is not None and prompt.valid)
+        asks_again = action.shows_first and not (sent and prompt.valid)
         hidden = {
             "csrf_token": generate_csrf(),
             "request_id": secrets.token_hex(16),
@@ -114,6 +115,7 @@ class ActionViews:
             error=None if error is None else error.sentence,
             hidden=hidden,
             button=_("Show what changes") if asks_again else action.label,
+            foreseen=self.door.foreseen(prompt),
         )
         return self.door.render("action.html", view=page), 200 if error is None else error.status
 

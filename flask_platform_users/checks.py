@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from jinja2 import TemplateNotFound
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import QueryableAttribute
 
@@ -31,7 +32,7 @@ from .inspection import (
 )
 from .mapping import STATUSES, Count, Many, Status, Users
 from .model_billing import ModelBilling
-from .panels import Panel
+from .panels import DEFAULT_PANELS, Panel
 from .policy import Policy
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -123,7 +124,7 @@ def argument_faults(
         yield from model_billing_faults(billing, users, [count.name for count in counts])
 
 
-def panel_faults(panels: Sequence[Any]) -> Iterator[str]:
+def panel_faults(app: Flask, panels: Sequence[Any]) -> Iterator[str]:
     """Find what is wrong with the sections of the details page."""
     good = []
     for panel in panels:
@@ -151,10 +152,12 @@ def panel_faults(panels: Sequence[Any]) -> Iterator[str]:
                 f"Panel(name) was given {panel.name!r}; expected a lower-case identifier, such as "
                 "'tickets'."
             )
-        if not isinstance(panel.template, str) or not panel.template:
+        if not _has_template(app, panel.template):
             yield (
-                f"Panel({panel.name!r}, template=...) was given {_shown(panel.template)}; expected "
-                "the name of a template of yours, such as template='users/_tickets.html'."
+                f"Panel({panel.name!r}, template=...) was given {panel.template!r}, which is no "
+                "template of the app; expected one that shows a panel, such as "
+                "'users/_tickets.html': add the file to your templates, or register the blueprint "
+                "that has it first."
             )
         if panel.data is not None and not callable(panel.data):
             yield (
@@ -167,6 +170,16 @@ def panel_faults(panels: Sequence[Any]) -> Iterator[str]:
                 f"PlatformUsers(panels=...) was given {times} panels named {name!r}; expected each "
                 "name once: rename one, the label= may stay."
             )
+
+
+def _has_template(app: Flask, name: Any) -> bool:
+    if name in {panel.template for panel in DEFAULT_PANELS}:
+        return True
+    try:
+        app.jinja_env.get_template(name)
+    except (TemplateNotFound, TypeError, AttributeError):
+        return False
+    return True
 
 
 def deletion_faults(grace: Any, delete: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The columns of the list: one object each, which the page, its files and the API all read."""
 
 from collections.abc import Callable, Collection, Sequence
+from collections.abc import Mapping as Mapped
 from dataclasses import KW_ONLY, dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -224,31 +225,23 @@ def parts_of(columns: Sequence[Column], mapping: "Mapping") -> list[Part]:
     return [part for column in columns for part in column.parts(mapping)]
 
 
-class Chosen:
-    """Which of the list's columns a person wants to see.
+PREFERENCE = "columns"
+"""The name under which is kept which columns a person wants to see."""
+
+
+def shown(columns: Sequence[Column], preferences: Mapped[str, Any]) -> list[Column]:
+    """Return those of some columns that a person sees.
 
     Args:
-        preferences: theirs; a column that they never decided on is shown as the host wants.
+        columns: what the list has.
+        preferences: what they prefer; columns that they did not decide on are shown as the host
+            wants.
     """
+    decided = preferences.get(PREFERENCE) or {}
+    return [c for c in columns if c.fixed or decided.get(c.name, c.shown)]
 
-    name = "columns"
 
-    def __init__(self, preferences: "Preferences") -> None:
-        self._preferences = preferences
-
-    def shown(self, columns: Sequence[Column]) -> list[Column]:
-        """Return those of some columns that are shown."""
-        decided = self._decided()
-        return [c for c in columns if c.fixed or decided.get(c.name, c.shown)]
-
-    def choose(self, columns: Sequence[Column], wanted: Collection[str]) -> None:
-        """Keep which of some columns are wanted, by their names."""
-        decided = {c.name: c.name in wanted for c in columns if not c.fixed}
-        self._preferences.write(self.name, self._decided() | decided)
-
-    def forget(self) -> None:
-        """Show them as the host wants again."""
-        self._preferences.remove(self.name)
-
-    def _decided(self) -> dict[str, bool]:
-        return self._preferences.read(self.name) or {}
+def choose(preferences: "Preferences", columns: Sequence[Column], wanted: Collection[str]) -> None:
+    """Keep which of some columns a person wants to see, by their names."""
+    decided = {c.name: c.name in wanted for c in columns if not c.fixed}
+    preferences.write(PREFERENCE, (preferences.read(PREFERENCE) or {}) | decided)

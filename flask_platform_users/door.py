@@ -1,6 +1,6 @@
 """What all views of one mount share: who is let in, what templates get, how errors are said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -25,11 +25,11 @@ from .errors import NO_USER, ConfigurationError, NotFoundError, RefusedError
 from .files import address_of, published
 from .filters import Filter
 from .formatting import Reading
-from .i18n import _, at_any_rate, lazy
+from .i18n import _, at_any_rate, in_language, language, lazy
 from .impersonation import SAFE, Impersonations
 from .listing import filters_of, list_schema
-from .orders import Order
-from .pages import icon_of, sentence, url_of
+from .orders import Order, Prompt
+from .pages import Foreseen, icon_of, sentence, url_of
 from .pipeline import Pipeline
 from .preferences import Preferences
 from .results import UserDetails, UserRow
@@ -50,7 +50,8 @@ _NO_TOKEN = lazy("The form's token was missing, wrong or too old.")
 
 PART = "X-PU-Part"
 """The header by which the script asks for a page without the host's layout: ``page``, or
-``results`` where it needs the list alone and keeps the numbers of the cards."""
+``results`` where it needs the list alone and keeps the numbers of the cards; ``foreseen`` where a
+form is sent that is still being filled in, and nothing is to be done."""
 
 LARGEST_FORM = 256 * 1024
 """How many bytes a form may have."""
@@ -341,6 +342,19 @@ class Door:
                 )
         return html
 
+    def foreseen(self, prompt: Prompt) -> Foreseen | None:
+        """Return what a user will read once an action is done; None where they stay signed in."""
+        extension, user = self.extension, prompt.user.record
+        if prompt.stands is None or not hasattr(user, "get_id"):
+            return None
+        zone = zone_of(extension.policy.timezone_of(user))
+        with in_language(extension.policy.language_of(user)):
+            answer = extension.gate.would_answer(user, prompt.stands, zone)
+            if answer:
+                return None
+            html = render_template("platform_users/_turned_away.html", answer=answer)
+            return Foreseen(html=html, language=language())
+
     def static_url(self, filename: str) -> str:
         """Return the address of a file of ours; it changes when the file does."""
         endpoint = f"{self.extension.name}.static"
@@ -358,6 +372,12 @@ def asked(schema: Schema) -> dict[str, Any]:
     except ValidationError as error:
         abort(400, _sentence(error))
     return found
+
+
+def arguments_in(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of the query string that was read, as it is put into an address again."""
+    texts = {name: value for name, value in wanted.items() if isinstance(value, str) and value}
+    return {name: value for name, value in texts.items() if name in request.args}
 
 
 def secret_keys() -> list[bytes]:

@@ -38,11 +38,11 @@ from .column_checks import cell_faults
 from .columns import Column, laid_out
 from .directory import Directory
 from .errors import ConfigurationError
-from .filter_checks import filter_faults
+from .filter_checks import filter_faults, view_faults
 from .filters import Filter
 from .gate import Gate, SignIn
 from .history import History
-from .i18n import in_page, in_page_of_number
+from .i18n import in_language, in_page, in_page_of_number
 from .impersonation import Impersonation, Impersonations, Receipt
 from .job_records import WORKING, Job, forget_abandoned
 from .job_records import due as due_jobs
@@ -55,6 +55,7 @@ from .pipeline import Pipeline
 from .policy import Policy
 from .results import UserDetails
 from .runners import Runner, ThreadRunner
+from .saved_views import SavedView
 from .sessions import install, sessions_of
 from .settings import Settings
 from .terms import Terms, terms_faults
@@ -78,6 +79,7 @@ class PlatformUsers:
         channels: the kinds of channel to count, in the order in which the page shows them.
         usage: what else a user has a number of; shown on the details page.
         filters: what else the list may be narrowed by, after what we bring along.
+        views: searches under a name, which stand above the list for everybody.
         columns: the columns of the list, in order; ``...`` stands for the default ones. Add the
             host's own: ``columns=[..., Column("company", User.company)]``.
         policy: who may open the page, and for which platform.
@@ -113,6 +115,7 @@ class PlatformUsers:
         channels: Sequence[Count] = (),
         usage: Sequence[Count] = (),
         filters: Sequence[Filter] = (),
+        views: Sequence[SavedView] = (),
         columns: Sequence[Column | EllipsisType] = (...,),
         billing: Billing | None = None,
         actions: Sequence[Action] = DEFAULT_ACTIONS,
@@ -134,6 +137,7 @@ class PlatformUsers:
         self.channels = tuple(channels)
         self.usage = tuple(usage)
         self.filters = tuple(filters)
+        self.views = tuple(views)
         self.columns = tuple(columns)
         self.billing = billing
         self.actions = tuple(actions)
@@ -184,7 +188,7 @@ class PlatformUsers:
                 self.actions,
                 self.name,
             ),
-            *panel_faults(self.panels),
+            *panel_faults(app, self.panels),
             *filter_faults(self.filters, self.users),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
@@ -218,6 +222,9 @@ class PlatformUsers:
                 columns=laid_out(self.columns),
             )
             attach_triggers(self._mapping.tables)
+        faults = list(view_faults(self.views, self._mapping.filters))
+        if faults:
+            raise ConfigurationError(faults)
         app.cli.add_command(commands)
         app.jinja_env.globals.update(pu_=in_page, pu_n=in_page_of_number)
         self.runner.mounted(app, self.name, self.run_job)
@@ -249,7 +256,8 @@ class PlatformUsers:
         Whatever that page does, nobody stays signed in who may not be.
         """
         zone = zone_of(self.policy.timezone_of(user))
-        return self.gate.may_sign_in(user, self.policy.platform_in_use(user), zone)
+        with in_language(self.policy.language_of(user)):
+            return self.gate.may_sign_in(user, self.policy.platform_in_use(user), zone)
 
     @property
     def turned_away(self) -> SignIn | None:

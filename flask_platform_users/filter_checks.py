@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from .filters import Filter
 from .inspection import clause, tables_of, user_tables
+from .saved_views import SavedView
+from .search import SearchError, parse
 
 BUILT_IN = ("status", "role", "channel", "signed_in", "created", "block_ends")
 """The names of ours."""
@@ -89,3 +91,18 @@ def _choice_faults(each: Filter) -> Iterator[str]:
             f"Filter({each.name!r}, choices=...) was given {choices!r}; expected texts, or a "
             "mapping of them to what people call them, such as choices={'small': 'Up to 10'}."
         )
+
+
+def view_faults(views: Any, filters: Mapping[str, Filter]) -> Iterator[str]:
+    """Find what is wrong with ``PlatformUsers(views=...)``."""
+    for each in views:
+        if not isinstance(each, SavedView) or not each.label:
+            yield (
+                f"PlatformUsers(views=...) was given {each!r}; expected SavedView objects only, "
+                'such as views=[SavedView("Never signed in", "signed-in:never")].'
+            )
+            continue
+        try:
+            parse(each.query, {name: known.read for name, known in filters.items()})
+        except SearchError as error:
+            yield f"SavedView({each.label!r}) cannot search for {each.query!r}: {error}"

@@ -121,12 +121,11 @@ class Filter:
     @property
     def placeholder(self) -> str:
         """What it may be asked for, where there is nothing to choose from."""
-        return ">5" if self.kind == "number" else "…"
+        return ">5" if self.kind == "number" else str(self.title).lower()
 
-    @property
-    def example(self) -> str:
-        """How it may be typed."""
-        return str(Term(self.name, next(iter(self.offers), self.placeholder)))
+    def example(self, value: str) -> str:
+        """Return how a value is typed: ``company-size:large``."""
+        return str(Term(self.name, value))
 
     def read(self, value: str) -> str:
         """Return a value as it is kept.

@@ -4,7 +4,7 @@ It asks about one person for all of their platforms, and knows nothing of reques
 asks it before anybody is taken for signed in.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -24,9 +24,11 @@ class SignIn:
 
     Attributes:
         sentence: why not, for the person themselves; empty if they may.
+        reason: what somebody gave as the reason of a block, for you to show it or not.
     """
 
     sentence: str = ""
+    reason: str = ""
 
     def __bool__(self) -> bool:
         return not self.sentence
@@ -38,14 +40,17 @@ class Standing:
 
     Attributes:
         status: one of ``mapping.STATUSES``.
+        blocked_until: when a block ends by itself; None for good.
+        reason: why the plugin blocked them.
         signed_out_at: before which no sign-in counts.
     """
 
     platform: Any
     status: str
-    deleted: bool
-    blocked_until: datetime | None
-    signed_out_at: datetime | None
+    deleted: bool = False
+    blocked_until: datetime | None = None
+    reason: str = ""
+    signed_out_at: datetime | None = None
 
 
 class Gate:
@@ -97,10 +102,21 @@ class Gate:
         """
         if not isinstance(person, self.mapping.users.model) or self._is_plain(person):
             return SignIn()
-        mine = self._standings(person, platform)
+        return self._answer(self._standings(person, platform), zone)
+
+    def would_answer(self, person: Any, standing: Standing, zone: tzinfo = UTC) -> SignIn:
+        """Say what ``may_sign_in`` would if a person stood like this on one of their platforms.
+
+        One statement.
+        """
+        mine = self._standings(person, None)
+        others = [found for found in mine if found.platform != standing.platform]
+        return self._answer([standing, *others], zone)
+
+    def _answer(self, mine: Sequence[Standing], zone: tzinfo) -> SignIn:
         if not mine or any(self._admits(standing) for standing in mine):
             return SignIn()
-        return SignIn(sentence=_refusal(mine[0], zone))
+        return SignIn(sentence=_refusal(mine[0], zone), reason=mine[0].reason)
 
     def platforms_of(self, person: Any) -> list[Any]:
         """Return the keys of the platforms that a person is a user of. One statement."""
@@ -125,6 +141,7 @@ class Gate:
             mapping.status.label("status"),
             state.deleted_at.label("deleted_at"),
             sa.case((mapping.blocked_by_plugin, state.blocked_until)).label("blocked_until"),
+            sa.case((mapping.blocked_by_plugin, state.block_reason)).label("reason"),
             state.signed_out_at.label("signed_out_at"),
             (sa.null() if signed_out is None else clause(signed_out)).label("by_host"),
         ).where(mapping.key == getattr(person, mapping.key.key))
@@ -140,6 +157,7 @@ class Gate:
                 status=row.status,
                 deleted=row.deleted_at is not None,
                 blocked_until=row.blocked_until,
+                reason=row.reason or "",
                 signed_out_at=max(
                     (at for at in (row.signed_out_at, as_utc(row.by_host)) if at), default=None
                 ),

@@ -57,6 +57,11 @@ class Event:
     reason: str
     address: str
 
+    @property
+    def is_explained(self) -> bool:
+        """Whether the reason is a sentence of the plugin's own, and not what somebody wrote."""
+        return self.outcome != DONE or self.action in {"end_impersonation", "many"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryQuery:

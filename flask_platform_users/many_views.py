@@ -1,7 +1,6 @@
 """One action to many users: choosing them, trying it, doing it, and what became of each."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from flask import Response, abort, redirect, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
@@ -9,7 +8,7 @@ from flask_wtf.csrf import generate_csrf
 
 from .actions import Action
 from .bulk import MODES, Bulk
-from .door import Door
+from .door import Door, arguments_in
 from .errors import InvalidError
 from .history import csv_line
 from .i18n import _, english, lazy
@@ -44,7 +43,7 @@ class ManyViews:
             abort(413, _("Nothing was changed: no page of the list has so many users."))
         if not any(action.for_many for action in self.door.allowed_actions()):
             abort(403)
-        arguments = self._list_arguments()
+        arguments = arguments_in(self.door.list_arguments())
         go, colon, what = request.form.get("go", "").partition(":")
         if (go, bool(colon and what)) not in GOES:
             abort(400, _("Nothing was changed: this form was not made here."))
@@ -211,11 +210,6 @@ class ManyViews:
         job = self._seen(bulk, job_id)
         bulk.require_own(job, record=request.method == "POST")
         return job
-
-    def _list_arguments(self) -> dict[str, Any]:
-        """Return the query string of the list that the form stands under."""
-        wanted = self.door.list_arguments()
-        return {name: wanted[name] for name in wanted if wanted[name] and name in request.args}
 
     def _commit(self) -> None:
         self.door.extension.db.session.commit()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .actions.action import Action, Impact, Unit
+from .gate import Standing
 from .results import UserDetails
 
 
@@ -58,6 +59,7 @@ class Prompt:
 
     Attributes:
         valid: whether the form could be done as it is filled in.
+        stands: how the user will stand at the gate then; None where that stays.
     """
 
     user: UserDetails
@@ -66,6 +68,7 @@ class Prompt:
     question: str
     impact: Sequence[Impact]
     seen: dict[str, str]
+    stands: Standing | None = None
 
 
 def request_id(nonce: str, actor_id: str | None, asked: Any) -> str:

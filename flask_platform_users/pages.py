@@ -18,13 +18,14 @@ from .filters import Filter
 from .formatting import STATUS_LABELS, number, stamp
 from .grants import Grant, GrantPage
 from .history import MEANT, Event, HistoryPage
-from .i18n import _, again, lazy, ngettext
+from .i18n import Language, _, again, lazy, ngettext
 from .impersonation import Receipt, Visit
 from .job_records import OPEN, WORKING, Job
 from .mapping import Count
 from .orders import Prompt
 from .panels import Shown, Subject
 from .results import Page, Summary, UserDetails, UserRow
+from .saved_views import SavedView
 from .schemas import PER_PAGE, WITHIN
 from .search import Search, Term
 
@@ -51,6 +52,29 @@ class Card:
     icon: str
     url: str | None
     current: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tab:
+    """A saved view of the list, or the list that nothing narrows."""
+
+    label: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """The form that keeps the list under a name.
+
+    Attributes:
+        label: the name that was typed.
+        fault: why it was not kept, in a sentence.
+    """
+
+    csrf_token: str
+    label: str = ""
+    fault: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +136,8 @@ class ListPage:
         typed: what was typed into the search box, as far as it was understood.
         wrong: what was not, in a sentence.
         text: what was typed, as it was.
+        views: searches under a name, the host's.
+        own_views: those that whoever looks has kept.
         unknown_emails: the addresses among it that nobody here has.
         columns: the columns that are shown, in order.
         choosable: the columns that this person may show or hide.
@@ -131,6 +157,9 @@ class ListPage:
     typed: Search
     wrong: str | None
     text: str
+    views: Sequence[SavedView]
+    own_views: Sequence[SavedView]
+    keeping: Keeping
     unknown_emails: Sequence[str]
     summary: Summary
     sorts: dict[str, Sort]
@@ -287,6 +316,48 @@ class ListPage:
         return changes
 
     @property
+    def tabs(self) -> list[Tab]:
+        """The saved views, after the list that nothing narrows."""
+        searches = [(view, view.search(self.vocabulary)) for view in (*self.views, *self.own_views)]
+        found = [
+            Tab(
+                label=view.label,
+                url=self._address(**dict.fromkeys(self.vocabulary), q=view.query),
+                current=self._shows(search),
+            )
+            for view, search in searches
+            if search is not None
+        ]
+        everybody = not self.query.narrows and self.wrong is None
+        return [Tab(label=_("All"), url=self.cleared_url, current=everybody), *found]
+
+    def _shows(self, search: Search | None) -> bool:
+        return search is not None and self.wrong is None and self.query.is_like(search)
+
+    @property
+    def own_view(self) -> SavedView | None:
+        """The view that is shown, if whoever looks has kept it."""
+        shown = (view for view in self.own_views if self._shows(view.search(self.vocabulary)))
+        return next(shown, None)
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether the list is narrowed in a way that no view is."""
+        known = any(tab.current for tab in self.tabs)
+        return self.keeping.fault is not None or (self.query.narrows and not known)
+
+    @property
+    def keep_url(self) -> str:
+        """Where the list is kept under a name."""
+        arguments: dict[str, Any] = self.arguments
+        return url_for(".keep_view", **arguments)
+
+    @property
+    def forget_url(self) -> str:
+        """Where a kept view is deleted."""
+        return url_for(".forget_view")
+
+    @property
     def offered(self) -> list[Filter]:
         """The filters of the toolbar."""
         return [each for each in self.vocabulary.values() if each.shown and self._is_useful(each)]
@@ -305,6 +376,10 @@ class ListPage:
             found[chosen] = asked.say(asked.read(chosen))
         return found
 
+    def example(self, asked: Filter) -> str:
+        """Return how a filter may be typed."""
+        return asked.example(next(iter(self.offers(asked)), asked.placeholder))
+
     @property
     def more_used(self) -> int:
         """How many filters are set that the toolbar does not show at once."""
@@ -317,10 +392,12 @@ class ListPage:
 
     @property
     def everybody(self) -> str:
-        """What choosing all of them says: ``all 1,204 that match``."""
+        """What choosing all of them says: ``Choose all 1,204 that match``."""
         if self.matches is None or (self.matches > MATCHES and self.query.narrows):
-            return "all that match"
-        return f"all {number(self.matches)}{' that match' if self.query.narrows else ''}"
+            return _("Choose all that match")
+        if self.query.narrows:
+            return _("Choose all %(number)s that match", number=number(self.matches))
+        return _("Choose all %(number)s", number=number(self.matches))
 
     @property
     def deleted(self) -> bool:
@@ -381,6 +458,19 @@ class DetailsPage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """What a user will read, as they will read it.
+
+    Attributes:
+        html: the markup of the partial ``_turned_away.html``.
+        language: the one it is in.
+    """
+
+    html: str
+    language: Language
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActionPage:
     """The form of an action.
 
@@ -389,6 +479,7 @@ class ActionPage:
         error: why it was not done when it was sent; None before that.
         hidden: the fields that go along.
         button: what the button says.
+        foreseen: what the user will read once it is done; None where they stay signed in.
     """
 
     action: Action
@@ -396,6 +487,12 @@ class ActionPage:
     error: str | None
     hidden: Mapping[str, str]
     button: str
+    foreseen: Foreseen | None
+
+    @property
+    def foresees(self) -> bool:
+        """Whether the action says how the user will stand."""
+        return self.action.foresees
 
     @property
     def leads_away(self) -> bool:

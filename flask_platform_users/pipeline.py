@@ -137,6 +137,8 @@ class Pipeline:
         unit.many = many
         self._check(action, unit)
         valid = self._fill_in(action, unit, data, check=sent) and (sent or unit.form is None)
+        with self._hook(action, "stands_after"):
+            stands = action.stands_after(unit)
         return Prompt(
             user=unit.user,
             form=unit.form,
@@ -144,6 +146,7 @@ class Pipeline:
             question=action.question(unit.user),
             impact=self._impact(action, unit),
             seen=self._facts(action, unit),
+            stands=stands,
         )
 
     def run(self, order: Order) -> Result:

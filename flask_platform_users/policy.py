@@ -95,6 +95,17 @@ class Policy(ABC):
         """
         return None
 
+    def language_of(self, user: Any) -> str | None:  # noqa: ARG002
+        """Return the language that a user reads, such as ``"pt-BR"``; None leaves it to the page.
+
+        ``may_sign_in`` and ``turned_away`` speak it, and so does what an owner is shown of them
+        beforehand. It takes Flask-Babel; a language that Babel does not know is logged.
+
+        Args:
+            user: the host's model instance.
+        """
+        return None
+
     def id_of(self, actor: Any) -> str:
         """Return the text by which the history knows a person for good.
 

@@ -1,6 +1,5 @@
 """What a person has chosen of the page for themselves, such as its columns and own views."""
 
-import functools
 import json
 from typing import Any
 
@@ -27,12 +26,17 @@ class Preferences:
         self._table = directory.mapping.tables.preference
 
     def read(self, name: str) -> Any | None:
-        """Return what was written under a name, None if nothing was.
-
-        The first time it reads all that the person prefers here, in one statement.
-        """
-        text = self._kept.get(name)
+        """Return what was written under a name, None if nothing was. One statement."""
+        statement = sa.select(self._table.c.value).where(*self._place(name))
+        text = self._execute(statement).scalar()
         return None if text is None else json.loads(text)
+
+    def all(self) -> dict[str, Any]:
+        """Return all that was written, by name. One statement."""
+        c = self._table.c
+        here = c.platform_key == self._directory.platform
+        found = self._execute(sa.select(c.name, c.value).where(here, c.actor == self._actor))
+        return {name: json.loads(text) for name, text in found}
 
     def write(self, name: str, value: Any) -> None:
         """Keep a value that JSON can hold in place of what was there.
@@ -47,7 +51,6 @@ class Preferences:
         text = json.dumps(value, separators=(",", ":"))
         if len(text) > LARGEST:
             raise ValueError(f"{name!r} would take {len(text)} bytes; up to {LARGEST} are kept.")
-        self.__dict__.pop("_kept", None)
         if self._update(name, text):
             return
         key = {"platform_key": self._directory.platform, "actor": self._actor, "name": name}
@@ -59,24 +62,18 @@ class Preferences:
 
     def remove(self, name: str) -> None:
         """Forget what was written under a name, if anything was."""
-        self.__dict__.pop("_kept", None)
-        self._execute(sa.delete(self._table).where(*self._here, self._table.c.name == name))
-
-    @functools.cached_property
-    def _kept(self) -> dict[str, str]:
-        c = self._table.c
-        rows = self._execute(sa.select(c.name, c.value).where(*self._here))
-        return {row.name: row.value for row in rows}
+        statement = sa.delete(self._table).where(*self._place(name))
+        self._execute(statement)
 
     def _update(self, name: str, text: str) -> bool:
         """Say whether there was something to replace."""
-        statement = sa.update(self._table).where(*self._here, self._table.c.name == name)
-        return bool(self._execute(statement.values(value=text)).rowcount)
+        statement = sa.update(self._table).where(*self._place(name)).values(value=text)
+        return bool(self._execute(statement).rowcount)
 
-    @property
-    def _here(self) -> tuple[sa.ColumnElement[bool], ...]:
+    def _place(self, name: str) -> tuple[sa.ColumnElement[bool], ...]:
         c = self._table.c
-        return (c.platform_key == self._directory.platform, c.actor == self._actor)
+        here = c.platform_key == self._directory.platform
+        return (here, c.actor == self._actor, c.name == name)
 
     def _execute(self, statement: sa.Executable) -> Any:
         bind = self._directory.mapping.bind

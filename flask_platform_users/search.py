@@ -92,6 +92,14 @@ class Search:
         words = [f"“{self.words}”"] if self.words else []
         return " ".join([*map(str, self.terms), *emails, *words])
 
+    def is_like(self, other: "Search") -> bool:
+        """Whether it asks for the same, in whatever order."""
+        return (self.words.casefold(), {*self.emails}, {*self.terms}) == (
+            other.words.casefold(),
+            {*other.emails},
+            {*other.terms},
+        )
+
     def value(self, name: str) -> str | None:
         """Return what the first operator of a name asks, None if there is none."""
         return next((term.value for term in self.terms if term.name == name), None)

@@ -39,6 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ServiceUnavailable
 
 from .banner import add_banner
+from .i18n import _
 from .impersonation import SAFE, Receipt, Visit
 
 if TYPE_CHECKING:
@@ -291,7 +292,9 @@ class Sessions:
         if manager.needs_refresh_callback is not None or manager.refresh_view:
             answer: ResponseReturnValue = manager.needs_refresh()
             return answer
-        return abort(403, "For this you have to have signed in just now: sign out, and in again.")
+        return abort(
+            403, _("For this you have to have signed in just now: sign out, and in again.")
+        )
 
     def replaced(self) -> bool:
         """Say whether the host's ``user_loader`` is asked without the gate."""
@@ -344,7 +347,7 @@ class Sessions:
         if remember is not None:  # Flask-Login takes the cookie back by it
             session["_remember"] = remember
 
-    def _signed_in(self, _: Flask, user: Any, **__: Any) -> None:
+    def _signed_in(self, _app: Flask, user: Any, **__: Any) -> None:
         found: Overlay | None = g.get("_platform_users_overlay")
         session[SIGNED_IN_AT] = _microseconds(datetime.now(UTC))
         if OVERLAY not in session:
@@ -362,9 +365,9 @@ class Sessions:
                 found.receipt, "signed_in" if same else "laundering"
             )
         if not same:
-            abort(403, "Nobody can be signed in while the product is seen as somebody else.")
+            abort(403, _("Nobody can be signed in while the product is seen as somebody else."))
 
-    def _signed_out(self, _: Flask, **__: Any) -> None:
+    def _signed_out(self, _app: Flask, **__: Any) -> None:
         if OVERLAY not in session:
             return
         session.pop(OVERLAY)
@@ -373,10 +376,12 @@ class Sessions:
             with _unavailable():
                 found.views.door.impersonations.end(found.receipt, "owner_gone")
 
-    def _confirmed(self, _: Flask, **__: Any) -> None:
+    def _confirmed(self, _app: Flask, **__: Any) -> None:
         if OVERLAY in session:
             session["_fresh"] = False
-            abort(403, "Nobody can confirm a sign-in while the product is seen as somebody else.")
+            abort(
+                403, _("Nobody can confirm a sign-in while the product is seen as somebody else.")
+            )
 
 
 def install(app: Flask) -> Sessions:

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
@@ -16,9 +16,9 @@ from werkzeug.exceptions import HTTPException
 from .action_views import ActionViews
 from .actions import Action, GrantAction
 from .audit import Keys
-from .columns import Chosen, there
+from .columns import PREFERENCE, choose, shown, there
 from .directory import Directory
-from .door import ROOT, Door, asked, harden, secret_keys
+from .door import ROOT, Door, arguments_in, asked, harden, secret_keys
 from .errors import NO_USER, CursorError, NotFoundError, RefusedError
 from .export import EXPORT
 from .export_views import ExportViews, history_query, history_wanted
@@ -35,16 +35,20 @@ from .pages import (
     EventsPage,
     GrantedPage,
     ImpersonationPage,
+    Keeping,
     ListPage,
     Message,
     fields_shown,
     sentence,
 )
 from .panels import Subject, arranged
+from .preferences import Preferences
 from .results import Page, UserDetails
+from .saved_views import OwnViews, SavedView, own_views, tidy
 from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
+from .transaction import retried
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers
@@ -84,6 +88,8 @@ def build_blueprint(
     blueprint.register_error_handler(sqlalchemy.exc.SQLAlchemyError, door.fail)
     blueprint.add_url_rule("/", "list_users", pages.list_users)
     blueprint.add_url_rule("/columns", "choose_columns", pages.choose_columns, methods=["POST"])
+    blueprint.add_url_rule("/views", "keep_view", pages.keep_view, methods=["POST"])
+    blueprint.add_url_rule("/views/delete", "forget_view", pages.forget_view, methods=["POST"])
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
     blueprint.add_url_rule("/do/<name>/<path:key>", "act", actions.act, methods=["GET", "POST"])
     blueprint.add_url_rule("/undo/<int:seq>", "undo", actions.undo, methods=["POST"])
@@ -128,6 +134,39 @@ class PageViews:
 
     def list_users(self) -> ResponseReturnValue:
         """Show a page of users."""
+        return self._list()
+
+    def keep_view(self) -> ResponseReturnValue:
+        """Keep what the list is narrowed by under a name."""
+        label, wanted = tidy(request.form.get("name", "")), self.door.list_arguments()
+        view = SavedView(label, wanted["query"].typed)
+        try:
+            self._change_views(lambda own: own.keep(view))
+        except RefusedError as error:
+            page, _status = self._list(label=label, fault=error.sentence)
+            return page, 422
+        return redirect(url_for(".list_users", **arguments_in(wanted)), 303)
+
+    def forget_view(self) -> ResponseReturnValue:
+        """Keep a view no more."""
+        self._change_views(lambda own: own.forget(request.form.get("name", "")))
+        return redirect(url_for(".list_users"), 303)
+
+    def _change_views(self, change: Callable[[OwnViews], None]) -> None:
+        self._prefer(lambda preferences: change(OwnViews(preferences)))
+
+    def _prefer(self, change: Callable[[Preferences], None]) -> None:
+        session = self.door.extension.db.session
+
+        def attempt() -> None:
+            session.rollback()
+            change(self.door.preferences())
+            session.commit()
+
+        retried(session, attempt)
+
+    def _list(self, *, label: str = "", fault: str | None = None) -> tuple[str, int]:
+        """Show a page of users, and what was wrong with a view that was to be kept."""
         mapping, directory = self.door.extension.mapping, self.door.directory()
         wanted, wrong = self.door.list_asked()
         try:
@@ -136,8 +175,8 @@ class PageViews:
             abort(400, _("This link to a page of the list is not valid, or not any more."))
         if wrong is not None:
             found = found.of_nobody()
-        allowed = self.door.allowed_actions()
-        listed_columns = there(mapping, deleted=found.query.population == "deleted")
+        allowed, preferences = self.door.allowed_actions(), self.door.preferences().all()
+        columns = there(mapping, deleted=found.query.population == "deleted")
         arguments = dict(found.filters) | {
             name: wanted[name] for name in ("sort", "direction", "per_page") if name in request.args
         }
@@ -145,13 +184,16 @@ class PageViews:
         page = self.door.render(
             "list.html",
             view=ListPage(
-                columns=Chosen(self.door.preferences()).shown(listed_columns),
-                choosable=[column for column in listed_columns if not column.fixed],
+                columns=shown(columns, preferences),
+                choosable=[column for column in columns if not column.fixed],
                 channels=mapping.channels,
                 vocabulary=self.door.filters(),
                 typed=wanted["typed"],
                 wrong=wrong,
                 text=request.args.get("q", "").strip(),
+                views=self.door.extension.views,
+                own_views=own_views(preferences),
+                keeping=Keeping(csrf_token=generate_csrf(), label=label, fault=fault),
                 unknown_emails=directory.unknown_emails(found.query) if found.query.emails else (),
                 summary=found.summary,
                 sorts=found.sorts,
@@ -170,20 +212,20 @@ class PageViews:
                 next=found.next,
             ),
         )
-        return page, 200 if wrong is None else 400
+        return page, 400 if wrong else 200
 
     def choose_columns(self) -> ResponseReturnValue:
         """Keep which columns the list shows to this person."""
-        deleted = request.args.get("status") == "deleted"
-        columns = there(self.door.extension.mapping, deleted=deleted)
-        chosen = Chosen(self.door.preferences())
+        wanted, _wrong = self.door.list_asked()
+        columns = there(
+            self.door.extension.mapping, deleted=wanted["query"].population == "deleted"
+        )
+        names = request.form.getlist("column")
         if "reset" in request.form:
-            chosen.forget()
+            self._prefer(lambda preferences: preferences.remove(PREFERENCE))
         else:
-            chosen.choose(columns, request.form.getlist("column"))
-        self.door.extension.db.session.commit()
-        arguments: dict[str, Any] = request.args.to_dict()
-        return redirect(url_for(".list_users", **arguments), code=303)
+            self._prefer(lambda preferences: choose(preferences, columns, names))
+        return redirect(url_for(".list_users", **arguments_in(wanted)), 303)
 
     def _choosing(
         self,

@@ -67,7 +67,9 @@ class Visitors:
     def context(self, who: str) -> BrowserContext:
         """Return the context in which somebody is signed in."""
         if who not in self._contexts or who == "ended":
-            context = self.browser.new_context(viewport={"width": 1280, "height": 900})
+            context = self.browser.new_context(
+                viewport={"width": 1280, "height": 900}, user_agent=self.room.user_agent
+            )
             cookie = {"name": "session", "value": self.room.cookie(who), "url": self.room.address}
             context.add_cookies([cookie])  # type: ignore[list-item]
             self._contexts[who] = context

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 import sqlalchemy as sa
@@ -91,7 +91,7 @@ class Showroom(Product):
             db.session.add(hooli)
             db.session.commit()
             alone = hooli.id
-        for name in ("second", "third", "fourth"):
+        for name in ("second", "third", "fourth", "fifth"):
             self.add(f"{name.title()} Owner", f"{name}@acme.example", role="owner")
         self.add("Solveig Allein", SINGLE, role="owner", platform=alone)
         self.add("Nico Nemo", NOBODYS, role="owner", platform=2)
@@ -143,18 +143,26 @@ class Showroom(Product):
 
     def jobs(self) -> None:
         """Order jobs, and stop them in each of their states."""
-        for name, owner in (("trial", "owner"), ("forbidden", "second"), ("chosen", "third")):
+        for owner in ("owner", "second", "third", "fifth"):
             self.session(owner)
-            self.keys[name] = self.order(owner, alone=name == "forbidden", ask=name != "chosen")
+        self.order("third", upto="list")
+        self.keys["trial"] = self.order("owner")
+        self.keys["forbidden"] = self.order("second", alone=True)
         done = self.order("fourth")
         self.send("fourth", f"/jobs/{done}/do")
         self.keys["finished"] = done
         for state in ("checking", "running", "stopped"):
             self.keys[state] = self.order("fourth", reason="Passwords were stolen")
             self.halt(self.keys[state], state)
+        self.keys["asked"] = self.order("fifth", upto="form")
 
     def order(
-        self, owner: str, *, alone: bool = False, ask: bool = True, reason: str = "Under review"
+        self,
+        owner: str,
+        *,
+        alone: bool = False,
+        upto: Literal["list", "form", "trial"] = "trial",
+        reason: str = "Under review",
     ) -> str:
         """Choose 40 users, ask for blocking them, and return the job; ``alone`` with its owner."""
         browser = self.session(owner)
@@ -165,14 +173,14 @@ class Showroom(Product):
             if alone:
                 owners = sa.select(User.id).where(User.role == "owner", User.platform_id == 1)
                 keys += [str(key) for key in db.session.scalars(owners)]
-        fields = {"key": keys, "listed": keys, "go": "do:block" if ask else "keep"}
+        fields = {"key": keys, "listed": keys, "go": "keep" if upto == "list" else "do:block"}
         page = browser.get(f"{USERS}/")
         fields["csrf_token"] = self.hidden(page.text)["csrf_token"]
         chosen = browser.post(f"{USERS}/many", data=fields)
         assert chosen.status_code == 303, chosen.text
-        if not ask:
-            return ""
-        address = chosen.location
+        address: str = chosen.location
+        if upto != "trial":
+            return address.rpartition("/many/")[2].partition("/")[0]
         form = {"reason": reason, "mode": "together" if alone else "each"}
         token = {"csrf_token": self.hidden(browser.get(address).text)["csrf_token"]}
         tried = browser.post(address, data=form | token)
@@ -232,6 +240,11 @@ class Showroom(Product):
             email = emails.get(name, f"{name}@acme.example")
             self._sessions[name] = self.sign_in(email) if email else client
         return self._sessions[name]
+
+    @property
+    def user_agent(self) -> str:
+        """What those browsers call themselves, as one has to where a fresh sign-in is asked for."""
+        return str(self.owner.environ_base["HTTP_USER_AGENT"])
 
     def cookie(self, name: str) -> str:
         """Return the session cookie of somebody; ``ended`` is one whose impersonation ran out."""

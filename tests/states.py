@@ -63,6 +63,8 @@ def send(**fields: str) -> Step:
             place = form.locator(f"[name={name}]")
             if place.first.get_attribute("type") == "radio":
                 form.locator(f"[name={name}][value={value}]").check()
+            elif place.first.evaluate("field => field.tagName") == "SELECT":
+                place.select_option(value)
             else:
                 place.fill(value)
         form.evaluate("form => { form.noValidate = true }")
@@ -139,7 +141,7 @@ STATES: tuple[State, ...] = (
     *_form("add_note", text=""),
     *_form("remove_note"),
     *_form("sign_out", refused=False),
-    *_form("assign_plan", period="date", price="much", reason=""),
+    *_form("assign_plan", period="date", price="-1", reason=""),
     *_form("give_add_on", period="date", reason=""),
     *_form("remove_add_on", refused=False),
     *_form("extend_grant", reason=""),
@@ -149,9 +151,13 @@ STATES: tuple[State, ...] = (
     *_form("send_onboarding_email", refused=False),
     *_form("impersonate", reason="no"),
     State(name="form-refused", path="/do/extend_trial/{active}", codes=(409,)),
-    State(name="many-form", path="/many/{trial}/block"),
+    State(name="many-form", path="/many/{asked}/block", who="fifth"),
     State(
-        name="many-form-errors", path="/many/{trial}/block", then=send(reason=""), codes=(400, 422)
+        name="many-form-errors",
+        path="/many/{asked}/block",
+        who="fifth",
+        then=send(reason=""),
+        codes=(400, 422),
     ),
     State(name="job-trial", path="/jobs/{trial}"),
     State(name="job-all-or-nobody", path="/jobs/{forbidden}"),

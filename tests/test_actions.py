@@ -3,12 +3,14 @@
 import itertools
 import logging
 from datetime import UTC, datetime, timedelta
+from gettext import NullTranslations
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from flask_platform_users import i18n
 from flask_platform_users.actions import Block
 from flask_platform_users.history import History, HistoryQuery
 from flask_platform_users.orders import Order
@@ -44,6 +46,73 @@ def test_a_blocked_user_is_blocked_for_the_reason_given(office: Office) -> None:
     assert event.reason == "overdue"
     assert event.changes["Status"] == ("Active", "Blocked")
     verify(office)
+
+
+@mostly_on_sqlite
+def test_the_form_shows_what_the_user_will_be_told(office: Office) -> None:
+    """The very sentence of the gate, before the block and after it; nobody signs in on some."""
+    filled = {"reason": "overdue", "until": UNTIL}
+    url = office.world.url("act", name="block", key=str(office.user), **filled)
+    shown = [
+        " ".join(node.text for node in page.all("p") if "aria-hidden" not in node.attributes)
+        for page in parse(office.client.get(url).text).all(class_="pu-foreseen-page")
+    ]
+    office.do("block", office.user, **filled)
+    with office.world.directory(office.platform) as directory:
+        record = directory.user(str(office.user)).record
+        answer = office.world.extension.may_sign_in(record)
+        signs_in = hasattr(record, "get_id")
+    assert answer.reason == ("overdue" if signs_in else answer.reason)
+    assert shown == ([answer.sentence] if signs_in else [])
+
+
+@mostly_on_sqlite
+def test_a_form_that_is_being_filled_in_does_nothing(office: Office) -> None:
+    """It comes back with what the user would see, without complaints, and is in no history."""
+    fields = office.hidden("block", office.user) | {"reason": ""}
+    answer = office.client.post(
+        office.url("block", office.user), data=fields, headers={"X-PU-Part": "foreseen"}
+    )
+    assert answer.status_code == 200
+    assert not parse(answer.text).all(class_="pu-error")
+    assert office.status(office.user) == "active"
+    assert office.told() == []
+
+
+@mostly_on_sqlite
+def test_what_the_user_will_see_is_hidden_where_they_stay_signed_in(office: Office) -> None:
+    """Whichever status is chosen."""
+    if len(office.writable()) < 2:
+        return
+    shut_out = office.world.extension.shut_out
+    for status in office.writable():
+        url = office.world.url("act", name="set_status", key=str(office.user), status=status)
+        with office.world.directory(office.platform) as directory:
+            signs_in = hasattr(directory.user(str(office.user)).record, "get_id")
+        page = parse(office.client.get(url).text)
+        assert bool(page.all(class_="pu-foreseen-page")) == (signs_in and status in shut_out)
+
+
+@on_host("e-token-babel")
+def test_the_user_will_be_told_in_their_own_language(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page around it stays in the owner's."""
+
+    class Spanish(NullTranslations):
+        def gettext(self, message: str) -> str:
+            texts = {"This account is %(status)s.": "Esta cuenta está: %(status)s."}
+            return texts.get(message, message)
+
+    monkeypatch.setattr(
+        i18n, "_catalogue_of", lambda locale: Spanish() if locale.language == "es" else None
+    )
+    monkeypatch.setattr(type(office.world.extension.policy), "language_of", lambda *_: "es-MX")
+    page = parse(office.ask("block", office.user).text)
+    (seen,) = page.all(class_="pu-foreseen-page")
+    assert seen.text == "Esta cuenta está: blocked."
+    assert seen.attributes["lang"] == "es-MX"
+    assert page.one("h1").text == "Block"
 
 
 def test_a_block_ends_by_itself_and_the_status_from_before_comes_back(office: Office) -> None:

@@ -559,7 +559,7 @@ def test_the_heads_of_the_table_offer_every_order_and_say_which_it_is(
 
 @mostly_on_sqlite
 def test_a_list_costs_at_most_six_statements_however_many_users_there_are(world: World) -> None:
-    """First page or last, narrowed or not; the fifth asks whom its reader has chosen."""
+    """First page or last, narrowed or not; two ask what its reader prefers, and has chosen."""
     small = build(world, 30)
     costs = measure(small)
     world.clean()

@@ -20,6 +20,7 @@ from flask_platform_users import (
     Count,
     Impersonation,
     Many,
+    Panel,
     PlatformUsers,
     Policy,
     Status,
@@ -569,6 +570,44 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "Column('mail', cell=...) was given 'cells/mail.html', which is no template of the app; "
         "expected one that shows a value, such as 'cells/company.html': add the file to your "
         "templates, or register the blueprint that has it first.",
+    ),
+    (
+        "something else than a panel",
+        lambda: mount(panels=[..., "tickets"]),
+        "PlatformUsers(panels=...) was given 'tickets' (str); expected Panel objects, and ... "
+        "where the default ones shall stand.",
+    ),
+    (
+        "the default panels twice",
+        lambda: mount(panels=[..., ...]),
+        "PlatformUsers(panels=...) has more than one ...; expected it once at most, where the "
+        "default panels shall stand.",
+    ),
+    (
+        "a panel without a name",
+        lambda: mount(panels=[Panel("My tickets", template="platform_users/_notes.html")]),
+        "Panel(name) was given 'My tickets'; expected a lower-case identifier, such as 'tickets'.",
+    ),
+    (
+        "a panel whose template is missing",
+        lambda: mount(panels=[Panel("tickets", template="users/_tickets.html")]),
+        "Panel('tickets', template=...) was given 'users/_tickets.html', which is no template of "
+        "the app; expected one that shows a panel, such as 'users/_tickets.html': add the file to "
+        "your templates, or register the blueprint that has it first.",
+    ),
+    (
+        "a panel whose data is no function",
+        lambda: mount(
+            panels=[Panel("tickets", template="platform_users/_notes.html", data=3)]  # type: ignore[arg-type]
+        ),
+        "Panel('tickets', data=...) was given 3 (int); expected a function data(subject) that "
+        "returns what the template shows.",
+    ),
+    (
+        "two panels of one name",
+        lambda: mount(panels=[Panel("a", template="platform_users/_notes.html")] * 2),
+        "PlatformUsers(panels=...) was given 2 panels named 'a'; expected each name once: rename "
+        "one, the label= may stay.",
     ),
 ]
 

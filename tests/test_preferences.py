@@ -17,6 +17,7 @@ def test_a_preference_is_kept_for_one_person_on_one_platform(world: World) -> No
         mine.write("views", [])
         assert mine.read("columns") == {"shown": ["name"], "wide": True}
         assert mine.read("views") == []
+        assert mine.all() == {"columns": {"shown": ["name"], "wide": True}, "views": []}
         assert Preferences(directory, "2").read("columns") is None
         assert Preferences(other, "1").read("columns") is None
         Preferences(other, "1").remove("columns")

@@ -88,7 +88,7 @@ def catalogue(code: str) -> Catalog:
         return read_po(file, locale=code)
 
 
-def texts(found: Catalog) -> dict[object, Message]:
+def texts(found: Catalog) -> dict[Any, Message]:
     return {message.id: message for message in found if message.id}
 
 

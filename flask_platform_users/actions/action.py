@@ -12,6 +12,7 @@ from wtforms import Form
 from ..binding import Mapping as Bound
 from ..directory import Directory
 from ..errors import HookError
+from ..gate import Standing
 from ..guard import guarded
 from ..i18n import _
 from ..models import as_kept
@@ -229,6 +230,19 @@ class Action:
         ``unit.form`` is filled in as far as the person has come, and may not be valid yet.
         """
         return ()
+
+    def stands_after(self, unit: Unit) -> Standing | None:  # noqa: ARG002
+        """Return how the user will stand at the gate once it is done; None where that stays.
+
+        What they will read then is shown beside the form, which is filled in as far as the person
+        has come, and may not be valid yet.
+        """
+        return None
+
+    @property
+    def foresees(self) -> bool:
+        """Whether it says how the user will stand."""
+        return type(self).stands_after is not Action.stands_after
 
     def reason(self, unit: Unit) -> str:
         """Return what the history keeps as the reason: the form's field of that name."""

@@ -10,6 +10,7 @@ from wtforms import StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
 from ..formatting import channels, stamp
+from ..gate import Standing
 from ..i18n import _, lazy
 from ..results import Population, UserRow
 from .action import Action, Impact, Unit
@@ -87,6 +88,12 @@ class Delete(Action):
         for what, number in found:
             if number:
                 yield Impact(what=what, count=number, effect="removed")
+
+    def stands_after(self, unit: Unit) -> Standing | None:
+        """Be deleted; who is deleted at once is not known at the gate any more."""
+        if not unit.mapping.grace:
+            return None
+        return Standing(platform=unit.directory.platform, status=unit.user.status, deleted=True)
 
     def perform(self, unit: Unit) -> None:
         """Keep when it was done and until when it can be undone; without a grace, do it at once."""

@@ -11,6 +11,7 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from ..binding import Mapping as Bound
 from ..errors import HookError
 from ..formatting import STATUS_LABELS, channels
+from ..gate import Standing
 from ..i18n import _, lazy
 from ..results import UserRow
 from .action import Action, Impact, Unit
@@ -53,6 +54,11 @@ class SetStatus(Action):
     def question(self, user: UserRow) -> str:
         """Ask for the status."""
         return _("Which status should %(user)s have?", user=user.name)
+
+    def stands_after(self, unit: Unit) -> Standing:
+        """Have the chosen status, and no block."""
+        status = unit.form.status.data or unit.user.status
+        return Standing(platform=unit.directory.platform, status=status)
 
     def perform(self, unit: Unit) -> bool | None:
         """Write it. A block of the plugin's own ends by it."""
@@ -142,6 +148,15 @@ class Block(Action):
             number = unit.user.channels[count.name]
             if number:
                 yield Impact(what=channels(count.title), count=number, effect="stops")
+
+    def stands_after(self, unit: Unit) -> Standing:
+        """Be blocked, as far as the form says how."""
+        return Standing(
+            platform=unit.directory.platform,
+            status="blocked",
+            blocked_until=unit.form.until.data,
+            reason=unit.form.reason.data or "",
+        )
 
     def perform(self, unit: Unit) -> None:
         """Keep the block, and write the host's own word for it where there is one."""

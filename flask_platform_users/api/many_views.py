@@ -10,6 +10,7 @@ from ..actions import Action
 from ..bulk import Bulk
 from ..errors import InvalidError
 from ..history import History
+from ..i18n import _, again, lazy
 from ..job_records import OPEN, PER_PAGE, WORKING, Job
 from ..orders import Result
 from ..schemas import filter_schema
@@ -37,7 +38,7 @@ USERS_PER_PAGE = 200
 RETRY_AFTER = "2"
 """After how many seconds to look again how far a job is."""
 
-_NO_JOB = "There is no such job on this platform."
+_NO_JOB = lazy("There is no such job on this platform.")
 
 
 class ManyViews:
@@ -86,7 +87,7 @@ class ManyViews:
         wanted, jobs = query(JobsQuery(unknown=RAISE)), self.door.bulk().jobs
         before = None if wanted["before"] is None else jobs.get(wanted["before"])
         if wanted["before"] is not None and before is None:
-            raise ValidationError({"before": [_NO_JOB]})
+            raise ValidationError({"before": [str(_NO_JOB)]})
         found = jobs.latest(limit=PER_PAGE + 1, before=before)
         page, more = found[:PER_PAGE], len(found) > PER_PAGE
         return jsonify(JobsSchema().dump({"jobs": page, "older": page[-1].id if more else None}))
@@ -114,7 +115,7 @@ class ManyViews:
         job = self._own(bulk, job_id)
         action = self.door.extension.action_of(bulk.jobs, job)
         if action is None or action.fresh:
-            abort(409, "This cannot be done here.")
+            abort(409, _("This cannot be done here."))
         bulk.require(action)
         return self._job(bulk, bulk.do(job), JobSchema())
 
@@ -131,7 +132,7 @@ class ManyViews:
         bulk, history = self.door.bulk(), History(self.door.directory())
         event = history.done(seq)
         if event is None:
-            abort(404, "There is no such entry on this platform.")
+            abort(404, _("There is no such entry on this platform."))
         undone = bulk.undo(event, self.views.request_id(["undo", seq]))
         if isinstance(undone, Result):
             told = None if undone.seq is None else history.event(undone.seq)
@@ -165,7 +166,7 @@ class ManyViews:
     def _action(self, name: str) -> Action:
         action = self.known().get(name)
         if action is None:
-            abort(404, "There is no such action for many users here.")
+            abort(404, _("There is no such action for many users."))
         return action
 
     def _seen(self, bulk: Bulk, job_id: str) -> Job:
@@ -182,13 +183,13 @@ class ManyViews:
             seen = jsonify(JobSchema().dump(bulk.report(job)))
             seen.add_etag()
             if not request.if_match.contains(seen.get_etag()[0] or ""):
-                abort(412, "The job is not as you saw it. Nothing was done.")
+                abort(412, _("The job is not as you saw it. Nothing was done."))
         return job
 
     def _job(self, bulk: Bulk, job: Job, schema: JobSchema, **beside: Any) -> Response:
         job = bulk.jobs.get(job.id) or job
         if job.state == "stopped" and job.left == job.total:
-            return problem(409, f"{job.why} Nothing was done.", job=job.id)
+            return problem(409, _("%(why)s Nothing was done.", why=again(job.why)), job=job.id)
         return self._placed(jsonify(schema.dump(bulk.report(job) | beside)), job)
 
     def _placed(self, response: Response, job: Job) -> Response:

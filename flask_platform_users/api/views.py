@@ -9,12 +9,14 @@ from flask.blueprints import BlueprintSetupState
 from flask_login import current_user
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import PathConverter
 
 from ..actions import Action
 from ..directory import MATCHES
 from ..door import Door, secret_keys
 from ..errors import CursorError, NotFoundError, RefusedError
 from ..history import History, HistoryQuery
+from ..i18n import _
 from ..impersonation import SAFE
 from ..listing import listed
 from ..orders import Order, request_id
@@ -47,19 +49,28 @@ _UNPROVEN = (
 )
 
 
+class Rest(PathConverter):
+    """The rest of an address, with line breaks in it too: Werkzeug's own stops at them."""
+
+    regex = r"[^/](?s:.)*?"
+
+
 def build_api(door: Door, sessions: Sessions) -> Blueprint:
     """Return the blueprint of the API of one mount, to be registered on that of its pages."""
     api = Blueprint("api", __name__, url_prefix="/api")
     views = ApiViews(door, sessions)
+    api.record_once(_add_converter)
     api.before_request(views.require)
     Problems(door).register(api)
     api.add_url_rule("/summary", "summary", views.summary)
     api.add_url_rule("/users", "users", views.users)
-    api.add_url_rule("/users/<path:key>", "user", views.user)
-    api.add_url_rule("/usage/<path:key>", "usage", views.usage)
-    api.add_url_rule("/actions/<path:key>", "actions", views.actions)
-    api.add_url_rule("/do/<name>/<path:key>", "prompt", views.prompt, methods=["GET"])
-    api.add_url_rule("/do/<name>/<path:key>", "act", views.act, methods=["POST"])
+    api.add_url_rule("/users/<platform_users_rest:key>", "user", views.user)
+    api.add_url_rule("/usage/<platform_users_rest:key>", "usage", views.usage)
+    api.add_url_rule("/actions/<platform_users_rest:key>", "actions", views.actions)
+    api.add_url_rule(
+        "/do/<name>/<platform_users_rest:key>", "prompt", views.prompt, methods=["GET"]
+    )
+    api.add_url_rule("/do/<name>/<platform_users_rest:key>", "act", views.act, methods=["POST"])
     api.add_url_rule("/history", "history", views.history)
     many = views.many
     api.add_url_rule("/many/<name>", "order", many.order, methods=["POST"])
@@ -71,10 +82,14 @@ def build_api(door: Door, sessions: Sessions) -> Blueprint:
     api.add_url_rule("/undo/<int:seq>", "undo", many.undo, methods=["POST"])
     api.add_url_rule("/openapi.json", "openapi", views.openapi)
     # Flask does not know that an address that nobody answers would have been the API's.
-    for rule in ("/", "/<path:unknown>"):
+    for rule in ("/", "/<platform_users_rest:unknown>"):
         api.add_url_rule(rule, "nothing", views.nothing, methods=METHODS)
     api.record_once(lambda state: _take_over(state, api, sessions))
     return api
+
+
+def _add_converter(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["platform_users_rest"] = Rest
 
 
 def _take_over(state: BlueprintSetupState, api: Blueprint, sessions: Sessions) -> None:
@@ -238,7 +253,7 @@ class ApiViews:
     def _action(self, name: str) -> Action:
         action = self.known().get(name)
         if action is None:
-            abort(404, "There is no such action here.")
+            abort(404, _("There is no such action."))
         return action
 
     def _tag(self, response: Response, version: Version) -> None:

@@ -188,6 +188,10 @@ function clicked(event) {
     event.preventDefault();
     return dialog.close();
   }
+  if (link?.hash && dialog?.open) {
+    event.preventDefault(); // a step of the browser's history would close the dialog
+    return dialog.querySelector(link.hash)?.focus();
+  }
   if (event.target.closest("[data-pu-dismiss]")) event.target.closest(".pu-message").remove();
   const elsewhere =
     event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
@@ -230,6 +234,7 @@ function find(form, push = true) {
 function typed(event) {
   const field = event.target;
   const form = field.form;
+  if (form?.querySelector("[data-pu-foreseen]")) foresee(form);
   if (!form?.matches("[data-pu-search]") || field.type !== "search") return;
   clearTimeout(pause);
   typing = field;
@@ -345,6 +350,22 @@ function float(message) {
   message.showPopover({ source: document.activeElement });
 }
 
+// What a user will read once a form is done is rendered anew while it is being filled in.
+let glance = null;
+
+function foresee(form) {
+  glance?.abort();
+  const { signal } = (glance = new AbortController());
+  setTimeout(async () => {
+    if (signal.aborted || form.dataset.puSent) return;
+    const body = new URLSearchParams(new FormData(form));
+    const url = form.getAttribute("action");
+    const answer = await load(url, { body, part: "foreseen", signal }).catch(() => null);
+    const found = answer?.page?.querySelector("[data-pu-foreseen]");
+    if (found) morph(form.querySelector("[data-pu-foreseen]"), found);
+  }, PAUSE);
+}
+
 // The dialog
 
 function contentOf(answer) {
@@ -383,7 +404,7 @@ function open(content) {
     dialog.showModal();
     history.pushState({ ...history.state, dialog: true }, "");
   }
-  const wrong = part.querySelector("[aria-invalid]") ?? part.querySelector("[role=alert]");
+  const wrong = part.querySelector("[data-pu-summary], [role=alert]");
   const first = part.querySelector(`${TYPED}:not([type=hidden]), select, textarea, [type=radio]`);
   const chosen = first?.type === "radio" && part.querySelector("[type=radio]:checked");
   const target = wrong ?? (again ? null : chosen || first) ?? title;

@@ -108,7 +108,7 @@ def test_a_user_is_blocked_in_a_dialog_and_the_block_taken_back_on_the_list(visi
     row.locator(".pu-menu summary").click()
     row.locator(".pu-menu").get_by_role("link", name="Block").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("heading")).to_have_text("Block")
+    expect(dialog.get_by_role("heading", level=1)).to_have_text("Block")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(row.locator(".pu-menu summary")).to_be_focused()
@@ -144,7 +144,8 @@ def test_actions_on_the_details_stay_on_the_page(visit: Visit) -> None:
     visit.open("/id/30")
     page = visit.page
     mark(visit)
-    page.locator("a[href$='/do/add_note/30']").first.click()
+    page.get_by_role("navigation", name="Actions").locator("summary").click()
+    page.get_by_role("link", name="Add note").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").first.fill("Calls on Mondays")
     dialog.get_by_role("button").filter(has_text="note").click()
