@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
-from flask_platform_users import Filter, SavedView
+from flask_platform_users import Card, Filter, SavedView
+from flask_platform_users.cards import Arranged
 
 from .models import (
     AddOn,
@@ -55,7 +56,17 @@ filters = [
     Filter("contacts", number_of(Contact.owner_id), shown=False),
 ]
 
+never = Card(
+    "never",
+    User.last_login_at.is_(None),
+    label="Never signed in",
+    icon="last_login",
+    query="signed-in:never",
+)
+cards: Arranged = [..., never]
+
 views = [
+    SavedView("New this month", "created:<30d"),
     SavedView("Never signed in", "signed-in:never"),
     SavedView("Block ends this week", "block-ends:<7d"),
     SavedView("Over a limit", "over-limit:yes"),

@@ -64,6 +64,17 @@ def number(value: int) -> str:
     return Text.of(format_decimal(value, locale=locale), english)
 
 
+def percent(value: float) -> str:
+    """Return a part of one in hundredths: ``12%``, and below ten of them ``4.5%``."""
+    digits = 0 if value >= 0.1 else 1
+    english, locale = f"{value:.{digits}%}", language().locale
+    if locale is None:
+        return english
+    from babel.numbers import format_percent
+
+    return Text.of(format_percent(round(value, 2 + digits), "0.#%", locale=locale), english)
+
+
 def money(value: Money) -> str:
     """Return an amount with its currency: ``49.00 EUR``."""
     english, locale = f"{value.amount:,.2f} {value.currency}", language().locale
@@ -168,6 +179,7 @@ class Reading:
     zone: tzinfo = UTC
 
     number = staticmethod(number)
+    percent = staticmethod(percent)
     money = staticmethod(money)
     cost = staticmethod(cost)
     ago = staticmethod(ago)

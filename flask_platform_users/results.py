@@ -19,6 +19,7 @@ class Summary:
     """The numbers on the cards. ``active + inactive + pending == total``.
 
     ``inactive`` counts the inactive and the blocked together; ``blocked`` is a part of it.
+    ``cards`` has the numbers of the host's own predicates.
     """
 
     total: int
@@ -27,6 +28,7 @@ class Summary:
     blocked: int
     pending: int
     channels: dict[str, int]
+    cards: dict[str, int] = field(default_factory=dict)
 
     @property
     def total_channels(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
@@ -43,7 +43,7 @@ from .pages import (
 )
 from .panels import Subject, arranged
 from .preferences import Preferences
-from .results import Page, UserDetails
+from .results import Page, Summary, UserDetails
 from .saved_views import OwnViews, SavedView, own_views, tidy
 from .schemas import GrantedSchema
 from .sessions import Sessions
@@ -196,6 +196,9 @@ class PageViews:
                 keeping=Keeping(csrf_token=generate_csrf(), label=label, fault=fault),
                 unknown_emails=directory.unknown_emails(found.query) if found.query.emails else (),
                 summary=found.summary,
+                growth=directory.growth(found.summary.total),
+                arranged=mapping.cards,
+                numbers=self._numbers(found.summary, directory.platform),
                 sorts=found.sorts,
                 sort=found.sort,
                 roles=directory.roles(found.summary.total),
@@ -226,6 +229,20 @@ class PageViews:
         else:
             self._prefer(lambda preferences: choose(preferences, columns, names))
         return redirect(url_for(".list_users", **arguments_in(wanted)), 303)
+
+    def _numbers(self, summary: Summary, platform: Any) -> dict[str, int | None]:
+        """Return the numbers of the host's own cards."""
+        found: dict[str, int | None] = dict(summary.cards)
+        for card in self.door.extension.mapping.own_cards:
+            if card.predicate is None:
+                try:
+                    found[card.name] = card.count(platform)
+                except Exception as error:
+                    current_app.logger.exception("The card %r failed", card.name)
+                    if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
+                        self.door.extension.db.session.rollback()
+                    found[card.name] = None
+        return found
 
     def _choosing(
         self,

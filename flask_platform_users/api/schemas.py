@@ -76,6 +76,7 @@ class SummarySchema(Answer):
     inactive = fields.Integer(metadata={"description": "The blocked among them."})
     blocked = fields.Integer()
     pending = fields.Integer()
+    cards = _numbers()
     channels = _numbers()
 
 
