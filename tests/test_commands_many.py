@@ -479,7 +479,9 @@ USAGE: dict[str, Callable[[Bridge], tuple[tuple[object, ...], str]]] = {
     "no action": lambda _: (("run", "greet", *CREW), "There is no action “greet”"),
     "no field": lambda _: (("run", "block", *CREW, "--field", "rank=1"), "it has reason, until"),
     "no filter": lambda _: (("run", "block", "--where", "rank=1"), "status=VALUE"),
-    "no value": lambda _: (("run", "block", "--where", "status="), "status=VALUE"),
+    "no value": lambda _: (("run", "block", "--where", "status="), "--where status says nothing"),
+    "blank": lambda _: (("run", "block", "--where", "role= ", *CREW), "--where role says nothing"),
+    "no search": lambda _: (("run", "block", "--search", " "), "--all chooses everybody"),
     "twice": lambda _: (
         ("run", "block", "--where", "status=active", "--where", "status=blocked"),
         "once each",

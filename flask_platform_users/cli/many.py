@@ -18,7 +18,7 @@ from ..errors import InvalidError, RefusedError
 from ..formatting import number
 from ..job_records import OPEN, TOGETHER, Job
 from ..jobs import Progress
-from ..listing import list_schema
+from ..listing import filters_of, list_schema
 from .desk import Desk
 from .filling import action_named, faults, fill_in, impact_line
 from .output import NotDone, plain, say, say_json, users_said
@@ -26,9 +26,6 @@ from .users import loaded
 
 LEFT_OUT = 3
 """The exit code where it was done, but some of many users were left out."""
-
-FILTERS = ("status", "role", "channel")
-"""What ``--where`` narrows by."""
 
 
 WOULD = {"done": "would change", "unchanged": "would stay", "left": "would be left out"}
@@ -60,7 +57,8 @@ def choosing(command: Callable[..., None]) -> Callable[..., None]:
             "--where",
             metavar="NAME=VALUE",
             multiple=True,
-            help=f"Those of a {', '.join(FILTERS[:-1])} or {FILTERS[-1]}; several narrow further.",
+            help="Those of a status, role, channel or any other filter of the list; give it once "
+            "for each.",
         ),
     ):
         command = decorate(command)
@@ -79,14 +77,19 @@ def choice_of(
     if not narrows and not everybody:
         return None
     asked: dict[str, str | None] = {"q": search}
+    mapping, deleted = desk.extension.mapping, desk.sees_deleted
+    filters = filters_of(mapping, deleted=deleted)
     for text in where:
         name, _, value = text.partition("=")
-        if name not in FILTERS or not value or name in asked:
-            known = ", ".join(f"{each}=VALUE" for each in FILTERS)
+        if name not in filters or name in asked:
+            known = ", ".join(f"{each}=VALUE" for each in filters)
             raise click.UsageError(f"--where {text} cannot be read; once each it takes {known}.")
         asked[name] = value
-    said = {name: f"where {name}" for name in FILTERS} | {"q": "search"}
-    schema = list_schema(desk.extension.mapping, deleted=desk.sees_deleted, zone=desk.zone)
+    said = {name: f"where {name}" for name in filters} | {"q": "search"}
+    schema = list_schema(mapping, deleted=deleted, zone=desk.zone)
+    blank = [name for name, text in asked.items() if text is not None and not text.strip()]
+    if blank:
+        raise click.UsageError(f"--{said[blank[0]]} says nothing; --all chooses everybody.")
     return Choice(query=loaded(schema, asked, said)["query"], keys=())
 
 
