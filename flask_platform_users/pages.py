@@ -154,6 +154,7 @@ class ListPage:
         numbers: those of the host's own cards; None where one could not be found out.
         unknown_emails: the addresses among it that nobody here has.
         columns: the columns that are shown, in order.
+        choosable: the columns that this person may show or hide.
         choosing: None where this person may do nothing to many users.
         actions: what can be done to each user, by their key.
         by_hand: whether plans and add-ons can be given by hand.
@@ -164,6 +165,7 @@ class ListPage:
     """
 
     columns: Sequence[Column]
+    choosable: Sequence[Column]
     channels: Sequence[Count]
     vocabulary: Mapping[str, Filter]
     typed: Search
@@ -217,6 +219,18 @@ class ListPage:
         """Where the list as it is filtered and ordered is sent from as CSV."""
         arguments: dict[str, Any] = self.arguments
         return url_for(".export_users", **arguments)
+
+    @property
+    def columns_url(self) -> str:
+        """Where it is sent which columns to show."""
+        arguments: dict[str, Any] = self.arguments
+        return url_for(".choose_columns", **arguments)
+
+    @property
+    def csrf_token(self) -> str:
+        """What forms that leave users as they are are sent with."""
+        token: str = generate_csrf()
+        return token
 
     @property
     def previous_url(self) -> str | None:

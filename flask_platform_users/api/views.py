@@ -130,9 +130,9 @@ class ApiViews:
         try:
             found = listed(directory, wanted, mount=self.door.extension.name, secrets=secret_keys())
         except CursorError:
-            raise ValidationError({"cursor": ["It is not of this list."]}) from None
+            raise ValidationError({"cursor": [_("It is not of this list.")]}) from None
         if wanted["sort"] and wanted["sort"] != found.sort.name:
-            raise ValidationError({"sort": ["This platform is too large to be sorted by that."]})
+            raise ValidationError({"sort": [_("This platform is too large to be sorted by that.")]})
         matches = found.matches
         return _answer(
             self.users_schema(),
@@ -180,7 +180,7 @@ class ApiViews:
         known = fields_of(action, zone)
         unknown = [name for name in request.args if name not in known]
         if unknown:
-            raise ValidationError({name: ["Unknown field."] for name in unknown})
+            raise ValidationError({name: [_("Unknown field.")] for name in unknown})
         given = {
             name: found if len(found) > 1 else found[0] for name, found in request.args.lists()
         }
@@ -269,7 +269,7 @@ class ApiViews:
         if not named:
             return None
         if version is None or version.key != key or version.action not in {"", action.name}:
-            abort(412, "If-Match names no version of this user that was read here.")
+            abort(412, _("If-Match names no version of this user that was read here."))
         if version.action:
             return dict(version.seen)
         try:
@@ -285,7 +285,7 @@ class ApiViews:
             return None
         found = re.fullmatch('"?([!#-~]{1,255})"?', given.strip())
         if found is None:
-            abort(400, "An Idempotency-Key has 1 to 255 visible characters.")
+            abort(400, _("An Idempotency-Key has 1 to 255 visible characters."))
         nonce = f"api {self.door.platform()} {found[1]}"
         return request_id(nonce, self.door.pipeline().actor_id, asked)
 
