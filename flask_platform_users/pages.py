@@ -245,13 +245,12 @@ class ListPage:
     @property
     def range(self) -> str:
         """Which rows these are, and of how many: ``26-50 of 812``."""
+        rows = {"start": number(self.page.start), "end": number(self.page.end)}
         if self.matches is None:
-            of = ""
-        elif self.matches > MATCHES:
-            of = f" of more than {number(MATCHES)}"
-        else:
-            of = f" of {number(self.matches)}"
-        return f"{number(self.page.start)}–{number(self.page.end)}{of}"
+            return _("%(start)s–%(end)s", **rows)
+        if self.matches > MATCHES and self.query.narrows:
+            return _("%(start)s–%(end)s of more than %(most)s", **rows, most=number(MATCHES))
+        return _("%(start)s–%(end)s of %(all)s", **rows, all=number(self.matches))
 
     @property
     def cards(self) -> list[Figure]:
