@@ -245,12 +245,12 @@ class ListPage:
     @property
     def range(self) -> str:
         """Which rows these are, and of how many: ``26-50 of 812``."""
-        rows = {"start": number(self.page.start), "end": number(self.page.end)}
+        rows = f"{number(self.page.start)}–{number(self.page.end)}"
         if self.matches is None:
-            return _("%(start)s–%(end)s", **rows)
-        if self.matches > MATCHES and self.query.narrows:
-            return _("%(start)s–%(end)s of more than %(most)s", **rows, most=number(MATCHES))
-        return _("%(start)s–%(end)s of %(all)s", **rows, all=number(self.matches))
+            return rows
+        if self.matches > MATCHES:
+            return _("%(rows)s of more than %(number)s", rows=rows, number=number(MATCHES))
+        return _("%(rows)s of %(number)s", rows=rows, number=number(self.matches))
 
     @property
     def cards(self) -> list[Figure]:
