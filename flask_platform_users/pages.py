@@ -154,6 +154,7 @@ class ListPage:
         numbers: those of the host's own cards; None where one could not be found out.
         unknown_emails: the addresses among it that nobody here has.
         columns: the columns that are shown, in order.
+        choosable: the columns that this person may show or hide.
         choosing: None where this person may do nothing to many users.
         actions: what can be done to each user, by their key.
         by_hand: whether plans and add-ons can be given by hand.
@@ -164,6 +165,7 @@ class ListPage:
     """
 
     columns: Sequence[Column]
+    choosable: Sequence[Column]
     channels: Sequence[Count]
     vocabulary: Mapping[str, Filter]
     typed: Search
@@ -219,6 +221,18 @@ class ListPage:
         return url_for(".export_users", **arguments)
 
     @property
+    def columns_url(self) -> str:
+        """Where it is sent which columns to show."""
+        arguments: dict[str, Any] = self.arguments
+        return url_for(".choose_columns", **arguments)
+
+    @property
+    def csrf_token(self) -> str:
+        """What forms that leave users as they are are sent with."""
+        token: str = generate_csrf()
+        return token
+
+    @property
     def previous_url(self) -> str | None:
         """The address of the page before."""
         return self.previous and self.link(cursor=self.previous)
@@ -231,13 +245,12 @@ class ListPage:
     @property
     def range(self) -> str:
         """Which rows these are, and of how many: ``26-50 of 812``."""
+        rows = f"{number(self.page.start)}–{number(self.page.end)}"
         if self.matches is None:
-            of = ""
-        elif self.matches > MATCHES:
-            of = f" of more than {number(MATCHES)}"
-        else:
-            of = f" of {number(self.matches)}"
-        return f"{number(self.page.start)}–{number(self.page.end)}{of}"
+            return rows
+        if self.matches > MATCHES:
+            return _("%(rows)s of more than %(number)s", rows=rows, number=number(MATCHES))
+        return _("%(rows)s of %(number)s", rows=rows, number=number(self.matches))
 
     @property
     def cards(self) -> list[Figure]:
