@@ -145,6 +145,7 @@ STATES: tuple[State, ...] = (
     State(name="list-message-undo", path="/?done={done}"),
     State(name="list-unchanged", path="/?unchanged=1"),
     State(name="list-row-menu", path="/", then=click("tbody tr:nth-child(3) summary"), floats=True),
+    State(name="list-columns", path="/", then=click(".pu-choose-columns > summary"), floats=True),
     State(name="list-chosen", path="/", then=tick(4), floats=True),
     State(name="list-many-chosen", path="/", who="third", then=tick(2), floats=True),
     State(name="list-many-menu", path="/", who="third", then=click(".pu-bar summary"), floats=True),
