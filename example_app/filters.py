@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
-from flask_platform_users import Filter, SavedView
+from flask_platform_users import Card, Filter, SavedView
+from flask_platform_users.cards import Arranged
 
 from .models import (
     AddOn,
@@ -34,6 +35,7 @@ def room_for(limit: Any, more: Any) -> ColumnElement[int]:
     """Return how many a user's plan and add-ons allow; NULL where there is no limit."""
     added = (
         select(func.sum(more * SubscriptionAddOn.quantity))
+        .select_from(SubscriptionAddOn)
         .join(AddOn)
         .where(SubscriptionAddOn.subscription_id == Subscription.id)
         .scalar_subquery()
@@ -54,7 +56,17 @@ filters = [
     Filter("contacts", number_of(Contact.owner_id), shown=False),
 ]
 
+never = Card(
+    "never",
+    User.last_login_at.is_(None),
+    label="Never signed in",
+    icon="last_login",
+    query="signed-in:never",
+)
+cards: Arranged = [..., never]
+
 views = [
+    SavedView("New this month", "created:<30d"),
     SavedView("Never signed in", "signed-in:never"),
     SavedView("Block ends this week", "block-ends:<7d"),
     SavedView("Over a limit", "over-limit:yes"),

@@ -15,7 +15,7 @@ from flask_platform_users import (
 )
 
 from .activity import inbox
-from .filters import filters, views
+from .filters import cards, filters, views
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
 from .plans import billing
@@ -90,6 +90,7 @@ platform_users = PlatformUsers(
         Count("templates", Template.owner_id, label="Templates"),
         Count("campaigns", Campaign.owner_id, label="Campaigns"),
     ],
+    cards=cards,
     filters=filters,
     views=views,
     columns=[..., Column("company", User.company, label="Company", sort=True, search=True)],

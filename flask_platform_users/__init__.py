@@ -9,6 +9,7 @@ from .actions import (
     with_defaults,
 )
 from .billing import AddOn, Billing, ManualBilling, Money, Offer, Subscription
+from .cards import Card
 from .columns import DEFAULT_COLUMNS, Column
 from .directory import Directory
 from .errors import ConfigurationError
@@ -30,6 +31,7 @@ __all__ = [
     "Billing",
     "Block",
     "Booked",
+    "Card",
     "Catalogue",
     "Column",
     "ConfigurationError",

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import QueryableAttribute, aliased
 
 from .billing import Billing, ManualBilling
+from .cards import Arranged, Card
 from .columns import DEFAULT_COLUMNS, Column
 from .filters import Filter
 from .formatting import FILTER_LABELS
@@ -64,6 +65,7 @@ class Mapping:
         shut_out: the statuses that nobody may be signed in with.
         on_sessions_revoked: the host's function for what else lets a user in.
         own_filters: what the host lets the list be narrowed by, beside what we do.
+        cards: the numbers above the list, in order.
         columns: the columns of the list, in order.
         delete: the host's function that deletes a user for good; None where their row and its
             cascades are all there is.
@@ -79,6 +81,7 @@ class Mapping:
     shut_out: Collection[str] = ("blocked", "inactive")
     on_sessions_revoked: Callable[[Any], None] | None = None
     own_filters: Sequence[Filter] = ()
+    cards: Arranged = (...,)
     columns: Sequence[Column] = DEFAULT_COLUMNS
 
     @functools.cached_property
@@ -195,7 +198,13 @@ class Mapping:
             found.append(Filter("created", users.created, label=lazy("Created")))
         until = self.tables.state.c.blocked_until
         found.append(Filter("block_ends", until, label=lazy("Block ends"), ahead=True))
-        return {filter_.name: filter_ for filter_ in (*found, *self.own_filters)}
+        asked = [card.filter for card in self.own_cards if card.filter is not None]
+        return {each.name: each for each in (*found, *self.own_filters, *asked)}
+
+    @functools.cached_property
+    def own_cards(self) -> tuple[Card, ...]:
+        """The host's own cards."""
+        return tuple(card for card in self.cards if isinstance(card, Card))
 
     def _is_listed_as(self, wanted: str) -> Predicate:
         """Say when a user is listed under a status: as on its card, the blocked are inactive."""

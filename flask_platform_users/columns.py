@@ -1,6 +1,7 @@
 """The columns of the list: one object each, which the page, its files and the API all read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from collections.abc import Mapping as Mapped
 from dataclasses import KW_ONLY, dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +12,7 @@ from .mapping import Expression
 
 if TYPE_CHECKING:
     from .binding import Mapping
+    from .preferences import Preferences
     from .results import UserRow
 
 
@@ -221,3 +223,25 @@ def there(mapping: "Mapping", *, deleted: bool = False) -> list[Column]:
 def parts_of(columns: Sequence[Column], mapping: "Mapping") -> list[Part]:
     """Return the columns that a file has for some of the list's."""
     return [part for column in columns for part in column.parts(mapping)]
+
+
+PREFERENCE = "columns"
+"""The name under which is kept which columns a person wants to see."""
+
+
+def shown(columns: Sequence[Column], preferences: Mapped[str, Any]) -> list[Column]:
+    """Return those of some columns that a person sees.
+
+    Args:
+        columns: what the list has.
+        preferences: what they prefer; columns that they did not decide on are shown as the host
+            wants.
+    """
+    decided = preferences.get(PREFERENCE) or {}
+    return [c for c in columns if c.fixed or decided.get(c.name, c.shown)]
+
+
+def choose(preferences: "Preferences", columns: Sequence[Column], wanted: Collection[str]) -> None:
+    """Keep which of some columns a person wants to see, by their names."""
+    decided = {c.name: c.name in wanted for c in columns if not c.fixed}
+    preferences.write(PREFERENCE, (preferences.read(PREFERENCE) or {}) | decided)

@@ -17,11 +17,13 @@ from sqlalchemy.orm import Session, scoped_session
 
 from .billing import Billing, ManualBilling, SharedBilling
 from .binding import NOW, SEPARATOR, Mapping, Sort, origin
+from .cards import Growth, edges
 from .errors import NotFoundError
 from .filters import Asked
 from .inspection import (
     clause,
     is_counter,
+    is_indexed,
     known_words,
     parse_key,
     python_type,
@@ -29,13 +31,16 @@ from .inspection import (
     word,
 )
 from .mapping import Count, Expression, Many, Predicate
-from .models import as_utc
+from .models import as_kept, as_utc
 from .paging import Cursor, beyond, keyset_order
 from .results import Note, Page, Population, Summary, UserDetails, UserRow
 from .search import Search, Term
 
 BOUNDED = 10_000
 """Platforms up to this size may be sorted, and roles looked up, by reading all their users."""
+
+NEWEST = 50_000
+"""So many new users are counted for a trend."""
 
 MATCHES = 1_000
 """The matches of a filter are counted up to this many."""
@@ -110,6 +115,12 @@ class Directory:
         mapping = self.mapping
         counters = [count for count in mapping.channels if is_counter(mapping.users, count)]
         sums = [sa.func.sum(c.column).label(f"channel_{c.name}") for c in counters]
+        held = {card.name: card.predicate for card in mapping.own_cards}
+        sums += [
+            sa.func.sum(sa.case((predicate, 1), else_=0)).label(f"card_{name}")
+            for name, predicate in held.items()
+            if predicate is not None
+        ]
         # Grouped first, so that a user's status is worked out once, and not for each of the cards.
         by_status = (
             self._users(
@@ -150,7 +161,40 @@ class Directory:
             blocked=found["blocked"],
             pending=found.get("pending", 0),
             channels={c.name: found[f"channel_{c.name}"] for c in mapping.channels},
+            cards={name: found[f"card_{name}"] for name in held if f"card_{name}" in found},
         )
+
+    def growth(self, total: int) -> Growth | None:
+        """Count who signed up lately, on a platform of ``total`` users. At most one statement.
+
+        None where that is not known, or would read too many users: then no index serves it, or
+        there are more than ``NEWEST`` of them.
+        """
+        created = self.mapping.users.created
+        if created is None:
+            return None
+        if total > BOUNDED and not is_indexed(self.mapping.users.platform, created):
+            return None
+        column = clause(created)
+        starts = [sa.literal(as_kept(created, at), column.type) for at in edges(self.now())]
+        later = ((column < start, n) for n, start in enumerate(starts[1:]))
+        newest = (
+            self._users(
+                sa.case(*later, else_=len(starts) - 1).label("step"),
+                self.mapping.status.label("current_status"),
+            )
+            .where(column >= starts[0])
+            .limit(NEWEST + 1)
+            .subquery()
+        )
+        step, status = newest.c.step, newest.c.current_status
+        number = sa.func.count().label("number")
+        counted = sa.select(step, status, number).group_by(step, status)
+        steps, statuses = [0] * len(starts), dict.fromkeys(self.mapping.statuses, 0)
+        for row in self._execute(counted):
+            steps[row.step] += row.number
+            statuses[row.current_status] += row.number
+        return None if sum(steps) > NEWEST else Growth(steps=steps, statuses=statuses)
 
     def sorts(self, total: int) -> dict[str, Sort]:
         """Return the orders that a platform of ``total`` users can afford, the default first."""

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, g, request
 from flask.typing import ResponseReturnValue
 
-from .columns import parts_of, there
+from .columns import parts_of, shown, there
 from .directory import Directory, ListQuery
 from .door import Door, asked
 from .export import EXPORT, HISTORY, USERS, apart, csv_of_users, record_export
@@ -30,7 +30,8 @@ class ExportViews:
         sort, descending = order_of(wanted, sorts)
         query = query_of(wanted, descending=descending)
         mapping = directory.mapping
-        parts = parts_of(there(mapping, deleted=query.population == "deleted"), mapping)
+        listed = there(mapping, deleted=query.population == "deleted")
+        parts = parts_of(shown(listed, self.door.preferences().all()), mapping)
         self._record(USERS, directory.total(query), [query.told])
         return _streamed(
             directory, "users.csv", lambda read: csv_of_users(read, query, sort, parts)

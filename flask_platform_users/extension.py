@@ -24,6 +24,7 @@ from .actions import (
 from .audit import Chain, Entry
 from .billing import Billing
 from .binding import Mapping
+from .cards import Arranged
 from .checks import (
     api_faults,
     app_faults,
@@ -78,6 +79,8 @@ class PlatformUsers:
         users: the user model and its columns.
         channels: the kinds of channel to count, in the order in which the page shows them.
         usage: what else a user has a number of; shown on the details page.
+        cards: the numbers above the list, in order; ``...`` stands for those of every product. Add
+            the host's own: ``cards=[..., Card("trial", User.trial_ends.is_not(None))]``.
         filters: what else the list may be narrowed by, after what we bring along.
         views: searches under a name, which stand above the list for everybody.
         columns: the columns of the list, in order; ``...`` stands for the default ones. Add the
@@ -114,6 +117,7 @@ class PlatformUsers:
         policy: Policy,
         channels: Sequence[Count] = (),
         usage: Sequence[Count] = (),
+        cards: Arranged = (...,),
         filters: Sequence[Filter] = (),
         views: Sequence[SavedView] = (),
         columns: Sequence[Column | EllipsisType] = (...,),
@@ -136,6 +140,7 @@ class PlatformUsers:
         self.policy = policy
         self.channels = tuple(channels)
         self.usage = tuple(usage)
+        self.cards = tuple(cards)
         self.filters = tuple(filters)
         self.views = tuple(views)
         self.columns = tuple(columns)
@@ -189,7 +194,7 @@ class PlatformUsers:
                 self.name,
             ),
             *panel_faults(app, self.panels),
-            *filter_faults(self.filters, self.users),
+            *filter_faults(self.filters, self.cards, self.users),
             *deletion_faults(self.grace, self.delete),
             *sign_in_faults(
                 self.users, self.shut_out, self.on_sessions_revoked, self.impersonating
@@ -219,10 +224,11 @@ class PlatformUsers:
                 shut_out=self.shut_out,
                 on_sessions_revoked=self.on_sessions_revoked,
                 own_filters=self.filters,
+                cards=self.cards,
                 columns=laid_out(self.columns),
             )
             attach_triggers(self._mapping.tables)
-        faults = list(view_faults(self.views, self._mapping.filters))
+        faults = list(view_faults(self.views, self.cards, self._mapping.filters))
         if faults:
             raise ConfigurationError(faults)
         app.cli.add_command(commands)

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .cards import Card
 from .filters import Filter
 from .inspection import clause, tables_of, user_tables
 from .saved_views import SavedView
@@ -23,8 +24,8 @@ RESERVED = frozenset(
 _NAME = re.compile("[a-z][a-z0-9_]{0,30}")
 
 
-def filter_faults(filters: Any, users: Any) -> Iterator[str]:
-    """Find what is wrong with ``PlatformUsers(filters=...)``."""
+def filter_faults(filters: Any, cards: Any, users: Any) -> Iterator[str]:
+    """Find what is wrong with ``PlatformUsers(filters=..., cards=...)``."""
     known: set[str] = set()
     for each in filters:
         if not isinstance(each, Filter):
@@ -37,6 +38,30 @@ def filter_faults(filters: Any, users: Any) -> Iterator[str]:
         known.add(str(each.name))
         yield from _what_faults(each, users)
         yield from _choice_faults(each)
+
+    named: set[str] = set()
+    for card in cards:
+        if card is ...:
+            continue
+        if not isinstance(card, Card):
+            yield (
+                f"PlatformUsers(cards=...) was given {card!r}; expected Card objects and ..., such "
+                'as cards=[..., Card("trial", User.trial_ends.is_not(None))].'
+            )
+            continue
+        value: Any = card.value
+        own = Filter(card.name, value, label=card.label)
+        faults = [
+            *_name_faults(card.name, known if card.filter else named),
+            *_what_faults(own, users),
+        ]
+        yield from (fault.replace("Filter(", "Card(").replace("filter", "card") for fault in faults)
+        if card.predicate is not None and own.kind != "flag":
+            yield (
+                f"Card({card.name!r}) was given {card.value}, which is no predicate; expected one, "
+                "such as User.phone.is_(None), or a function value(platform)."
+            )
+        named.add(str(card.name))
 
 
 def _name_faults(name: Any, known: set[str]) -> Iterator[str]:
@@ -93,7 +118,7 @@ def _choice_faults(each: Filter) -> Iterator[str]:
         )
 
 
-def view_faults(views: Any, filters: Mapping[str, Filter]) -> Iterator[str]:
+def view_faults(views: Any, cards: Any, filters: Mapping[str, Filter]) -> Iterator[str]:
     """Find what is wrong with ``PlatformUsers(views=...)``."""
     for each in views:
         if not isinstance(each, SavedView) or not each.label:
@@ -106,3 +131,10 @@ def view_faults(views: Any, filters: Mapping[str, Filter]) -> Iterator[str]:
             parse(each.query, {name: known.read for name, known in filters.items()})
         except SearchError as error:
             yield f"SavedView({each.label!r}) cannot search for {each.query!r}: {error}"
+    for card in cards:
+        if (
+            isinstance(card, Card)
+            and card.query
+            and SavedView("", card.query).search(filters) is None
+        ):
+            yield f"Card({card.name!r}, query={card.query!r}) cannot be searched for."

@@ -64,6 +64,17 @@ def number(value: int) -> str:
     return Text.of(format_decimal(value, locale=locale), english)
 
 
+def percent(value: float) -> str:
+    """Return a part of one in hundredths: ``12%``, and below ten of them ``4.5%``."""
+    digits = 0 if value >= 0.1 else 1
+    english, locale = f"{value:.{digits}%}", language().locale
+    if locale is None:
+        return english
+    from babel.numbers import format_percent
+
+    return Text.of(format_percent(round(value, 2 + digits), "0.#%", locale=locale), english)
+
+
 def money(value: Money) -> str:
     """Return an amount with its currency: ``49.00 EUR``."""
     english, locale = f"{value.amount:,.2f} {value.currency}", language().locale
@@ -101,7 +112,10 @@ def moment(value: datetime, zone: tzinfo = UTC) -> str:
         return english
     from babel.dates import format_date, format_time, get_datetime_format
 
-    date, time = format_date(local, "long", locale), format_time(local, "short", locale=locale)
+    date, time = (
+        format_date(local, "long", locale),
+        format_time(local, "short", locale=locale),
+    )
     both = str(get_datetime_format("long", locale=locale)).replace("'", "")
     said = both.replace("{0}", f"{time} {local:%Z}").replace("{1}", date)
     return Text.of(said, english)
@@ -117,15 +131,15 @@ def clock(value: datetime, zone: tzinfo = UTC) -> str:
     return format_time(local, "medium", locale=locale)
 
 
-def day(value: datetime, zone: tzinfo = UTC) -> str:
-    """Return the date of a moment in a time zone: ``3 May 2026``."""
+def day(value: datetime, zone: tzinfo = UTC, *, short: bool = False) -> str:
+    """Return the date of a moment in a time zone: ``3 August 2026``, or short ``3 Aug 2026``."""
     local, locale = in_zone(value, zone), language().locale
-    english = f"{local.day} {local:%B %Y}"
+    english = f"{local.day} {local:%b %Y}" if short else f"{local.day} {local:%B %Y}"
     if locale is None:
         return english
     from babel.dates import format_date
 
-    return Text.of(format_date(local, "long", locale), english)
+    return Text.of(format_date(local, "medium" if short else "long", locale), english)
 
 
 def in_zone(value: datetime, zone: tzinfo) -> datetime:
@@ -165,6 +179,7 @@ class Reading:
     zone: tzinfo = UTC
 
     number = staticmethod(number)
+    percent = staticmethod(percent)
     money = staticmethod(money)
     cost = staticmethod(cost)
     ago = staticmethod(ago)
@@ -184,8 +199,12 @@ class Reading:
         return clock(value, self.zone)
 
     def day(self, value: datetime) -> str:
-        """Return the date of a moment: ``3 May 2026``."""
+        """Return the date of a moment: ``3 August 2026``."""
         return day(value, self.zone)
+
+    def short_day(self, value: datetime) -> str:
+        """Return the date of a moment where there is little room: ``3 Aug 2026``."""
+        return day(value, self.zone, short=True)
 
     def parts(self, text: object) -> Iterator[str | datetime]:
         """Yield a text piece by piece, with each stamp in it as a moment."""

@@ -269,6 +269,8 @@ class Language:
 
 ENGLISH = Language()
 
+_KEPT = "_platform_users_language"
+
 _NAMES = frozenset({"user", "who", "name"})
 """Placeholders of what is somebody's name, and so in no language."""
 
@@ -297,9 +299,25 @@ def _keys(catalogue: Any) -> Iterator[str]:
 
 
 def language() -> Language:
-    """Return the language of whoever reads."""
-    if not has_app_context() or _in_english.get():
+    """Return the language of whoever reads. It is asked for with each text, and so kept at hand."""
+    if _in_english.get() or not has_app_context():
         return ENGLISH
+    here = cast(Any, g)._get_current_object()
+    asked = cast(Any, request)._get_current_object() if has_request_context() else None
+    known: tuple[Any, Any, Language] | None = getattr(here, _KEPT, None)
+    if known is None or known[0] is not asked or known[1] is not _chosen(here):
+        found = _language()  # which may choose a locale
+        known = (asked, _chosen(here), found)
+        setattr(here, _KEPT, known)
+    return known[2]
+
+
+def _chosen(here: Any) -> "Locale | None":
+    """Return the locale that Flask-Babel has chosen already; it may be another one any time."""
+    return getattr(getattr(here, "_flask_babel", None), "babel_locale", None)
+
+
+def _language() -> Language:
     locale, mount = _locale(), _mount()
     terms = None if mount is None else mount.terms
     if locale is None and not terms:
@@ -357,7 +375,7 @@ def _locale() -> "Locale | None":
     if not _INSTALLED or "babel" not in current_app.extensions:
         return None
     if not has_request_context():
-        return getattr(getattr(g, "_flask_babel", None), "babel_locale", None)
+        return _chosen(g)
     from flask_babel import get_locale
 
     ask: Callable[[], Locale | None] = get_locale

@@ -11,6 +11,7 @@ from flask_wtf.csrf import generate_csrf
 from .actions import Action, GrantAction, Impact
 from .audit import OUTCOMES
 from .binding import Sort
+from .cards import Arranged, Card, Growth
 from .columns import Column
 from .directory import MATCHES, ListQuery
 from .export import HISTORY, USERS
@@ -43,15 +44,25 @@ JOB_STATES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
-    """A number of the summary; following ``url`` shows the users behind it."""
+class Figure:
+    """A card as it is shown; following ``url`` shows the users behind its number.
+
+    Attributes:
+        value: None where it could not be found out.
+        fresh: how many of them signed up in the last thirty days; None where that is not known.
+        share: which part of all users they are, from 0 to 1.
+        trend: how many signed up in each of some stretches of these days, the latest last.
+    """
 
     name: str
     label: str
-    value: int
+    value: int | None
     icon: str
-    url: str | None
+    url: str | None = None
     current: bool = False
+    fresh: int | None = None
+    share: float | None = None
+    trend: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +149,12 @@ class ListPage:
         text: what was typed, as it was.
         views: searches under a name, the host's.
         own_views: those that whoever looks has kept.
+        growth: who signed up lately; None where that is not known.
+        arranged: the cards, in order.
+        numbers: those of the host's own cards; None where one could not be found out.
         unknown_emails: the addresses among it that nobody here has.
         columns: the columns that are shown, in order.
+        choosable: the columns that this person may show or hide.
         choosing: None where this person may do nothing to many users.
         actions: what can be done to each user, by their key.
         by_hand: whether plans and add-ons can be given by hand.
@@ -150,6 +165,7 @@ class ListPage:
     """
 
     columns: Sequence[Column]
+    choosable: Sequence[Column]
     channels: Sequence[Count]
     vocabulary: Mapping[str, Filter]
     typed: Search
@@ -160,6 +176,9 @@ class ListPage:
     keeping: Keeping
     unknown_emails: Sequence[str]
     summary: Summary
+    growth: Growth | None
+    arranged: Arranged
+    numbers: Mapping[str, int | None]
     sorts: dict[str, Sort]
     sort: Sort
     roles: Sequence[str]
@@ -202,6 +221,18 @@ class ListPage:
         return url_for(".export_users", **arguments)
 
     @property
+    def columns_url(self) -> str:
+        """Where it is sent which columns to show."""
+        arguments: dict[str, Any] = self.arguments
+        return url_for(".choose_columns", **arguments)
+
+    @property
+    def csrf_token(self) -> str:
+        """What forms that leave users as they are are sent with."""
+        token: str = generate_csrf()
+        return token
+
+    @property
     def previous_url(self) -> str | None:
         """The address of the page before."""
         return self.previous and self.link(cursor=self.previous)
@@ -214,64 +245,95 @@ class ListPage:
     @property
     def range(self) -> str:
         """Which rows these are, and of how many: ``26-50 of 812``."""
+        rows = f"{number(self.page.start)}–{number(self.page.end)}"
         if self.matches is None:
-            of = ""
-        elif self.matches > MATCHES:
-            of = f" of more than {number(MATCHES)}"
-        else:
-            of = f" of {number(self.matches)}"
-        return f"{number(self.page.start)}–{number(self.page.end)}{of}"
+            return rows
+        if self.matches > MATCHES:
+            return _("%(rows)s of more than %(number)s", rows=rows, number=number(MATCHES))
+        return _("%(rows)s of %(number)s", rows=rows, number=number(self.matches))
 
     @property
-    def cards(self) -> list[Card]:
-        """The summary's cards: users by status, then channels by kind."""
-        summary = self.summary
+    def cards(self) -> list[Figure]:
+        """The numbers above the list: users by status, and the host's own."""
+        found: list[Figure] = []
+        for card in self.arranged:
+            found += [self._own(card)] if isinstance(card, Card) else self._by_status()
+        return found
+
+    def _by_status(self) -> list[Figure]:
+        summary, growth = self.summary, self.growth
+        total = Figure(
+            name="total",
+            label=_("Total users"),
+            value=summary.total,
+            icon="total",
+            url=self.cleared_url,
+            current=not self.query.narrows and self.wrong is None,
+            fresh=None if growth is None else growth.total,
+            trend=() if growth is None else growth.steps,
+        )
         values = {"active": summary.active, "inactive": summary.inactive}
         if "pending" in self.vocabulary["status"].words:
             values["pending"] = summary.pending
-        cards = [
-            Card(
-                name="total",
-                label="Total users",
-                value=summary.total,
-                icon="total",
-                url=self.link(status=None, channel=None),
-                current=not (self.query.value("status") or self.query.value("channel")),
-            )
-        ]
-        cards += [
-            Card(
-                name=status,
-                label=STATUS_LABELS[status],
-                value=value,
-                icon=status,
-                url=self.link(status=status),
-                current=self.query.value("status") == status,
-            )
-            for status, value in values.items()
-        ]
-        cards += [
-            Card(
+        return [total, *(self._of_status(name, value) for name, value in values.items())]
+
+    def _of_status(self, status: str, value: int) -> Figure:
+        fresh = None
+        if self.growth is not None:
+            together = ("inactive", "blocked") if status == "inactive" else (status,)
+            fresh = sum(self.growth.statuses.get(name, 0) for name in together)
+        return Figure(
+            name=status,
+            label=STATUS_LABELS[status],
+            value=value,
+            icon=status,
+            url=self.link(status=status),
+            current=self.query.value("status") == status,
+            fresh=fresh,
+            share=self._share(value),
+        )
+
+    def _share(self, value: int | None) -> float | None:
+        return None if value is None or not self.summary.total else value / self.summary.total
+
+    def _own(self, card: Card) -> Figure:
+        asks, value = card.asks, self.numbers[card.name]
+        search = None if asks is None else SavedView("", asks).search(self.vocabulary)
+        counts_users = card.predicate is not None
+        return Figure(
+            name=f"own-{card.name.replace('_', '-')}",
+            label=card.title,
+            value=value,
+            icon=card.icon,
+            url=None if search is None else self._address(**dict.fromkeys(self.vocabulary), q=asks),
+            current=self._shows(search),
+            share=self._share(value) if counts_users else None,
+        )
+
+    @property
+    def channel_cards(self) -> list[Figure]:
+        """The numbers of channels by kind, and of all of them."""
+        found = [
+            Figure(
                 name=count.name,
                 label=count.title,
-                value=summary.channels[count.name],
+                value=self.summary.channels[count.name],
                 icon=icon_of(count),
                 url=self.link(channel=count.name),
                 current=self.query.value("channel") == count.name,
             )
             for count in self.channels
         ]
-        if self.channels:
-            cards.append(
-                Card(
-                    name="channels",
-                    label="Total channels",
-                    value=summary.total_channels,
-                    icon="channels",
-                    url=None,
-                )
-            )
-        return cards
+        if found:
+            total = self.summary.total_channels
+            label = _("Total channels")
+            found.append(Figure(name="channels", label=label, value=total, icon="channels"))
+        return found
+
+    @property
+    def channel_parts(self) -> list[tuple[str, int]]:
+        """The kinds of channel with their numbers, for the bar of all channels."""
+        return [(count.title, self.summary.channels[count.name]) for count in self.channels]
 
     @property
     def filters(self) -> list[tuple[str, str]]:

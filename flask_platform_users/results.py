@@ -1,5 +1,6 @@
 """What the directory answers with: plain values, ready for a template."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -18,6 +19,7 @@ class Summary:
     """The numbers on the cards. ``active + inactive + pending == total``.
 
     ``inactive`` counts the inactive and the blocked together; ``blocked`` is a part of it.
+    ``cards`` has the numbers of the host's own predicates.
     """
 
     total: int
@@ -26,6 +28,7 @@ class Summary:
     blocked: int
     pending: int
     channels: dict[str, int]
+    cards: dict[str, int] = field(default_factory=dict)
 
     @property
     def total_channels(self) -> int:
@@ -70,6 +73,13 @@ class UserRow:
     def name(self) -> str:
         """What to call the user: the username, else the email address, else the key."""
         return self.username or self.email or str(self.key)
+
+    @property
+    def initials(self) -> str:
+        """One or two letters that stand for the user."""
+        words = re.findall(r"[^\W\d_]+", self.name.partition("@")[0]) or [self.name]
+        first, *others = [word[0] for word in words]
+        return f"{first}{others[-1] if others else ''}".upper()
 
     @property
     def total_channels(self) -> int:

@@ -26,7 +26,7 @@ WITHIN = (7, 30, 90)
 
 DIRECTIONS = ("asc", "desc")
 
-_NO_DATE: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid": lazy("Not a valid date.")}
+_NO_DATE: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid": [lazy("Not a valid date.")]}
 
 
 S = TypeVar("S", bound="FilterSchema")

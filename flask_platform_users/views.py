@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from .action_views import ActionViews
 from .actions import Action, GrantAction
 from .audit import Keys
-from .columns import there
+from .columns import PREFERENCE, choose, shown, there
 from .directory import Directory
 from .door import ROOT, Door, arguments_in, asked, harden, secret_keys
 from .errors import NO_USER, CursorError, NotFoundError, RefusedError
@@ -42,7 +42,8 @@ from .pages import (
     sentence,
 )
 from .panels import Subject, arranged
-from .results import Page, UserDetails
+from .preferences import Preferences
+from .results import Page, Summary, UserDetails
 from .saved_views import OwnViews, SavedView, own_views, tidy
 from .schemas import GrantedSchema
 from .sessions import Sessions
@@ -86,6 +87,7 @@ def build_blueprint(
     blueprint.register_error_handler(RefusedError, door.refuse_order)
     blueprint.register_error_handler(sqlalchemy.exc.SQLAlchemyError, door.fail)
     blueprint.add_url_rule("/", "list_users", pages.list_users)
+    blueprint.add_url_rule("/columns", "choose_columns", pages.choose_columns, methods=["POST"])
     blueprint.add_url_rule("/views", "keep_view", pages.keep_view, methods=["POST"])
     blueprint.add_url_rule("/views/delete", "forget_view", pages.forget_view, methods=["POST"])
     blueprint.add_url_rule("/id/<path:key>", "show_user", pages.show_user)
@@ -151,11 +153,14 @@ class PageViews:
         return redirect(url_for(".list_users"), 303)
 
     def _change_views(self, change: Callable[[OwnViews], None]) -> None:
+        self._prefer(lambda preferences: change(OwnViews(preferences)))
+
+    def _prefer(self, change: Callable[[Preferences], None]) -> None:
         session = self.door.extension.db.session
 
         def attempt() -> None:
             session.rollback()
-            change(OwnViews(self.door.preferences()))
+            change(self.door.preferences())
             session.commit()
 
         retried(session, attempt)
@@ -171,6 +176,7 @@ class PageViews:
         if wrong is not None:
             found = found.of_nobody()
         allowed, preferences = self.door.allowed_actions(), self.door.preferences().all()
+        columns = there(mapping, deleted=found.query.population == "deleted")
         arguments = dict(found.filters) | {
             name: wanted[name] for name in ("sort", "direction", "per_page") if name in request.args
         }
@@ -178,7 +184,8 @@ class PageViews:
         page = self.door.render(
             "list.html",
             view=ListPage(
-                columns=there(mapping, deleted=found.query.population == "deleted"),
+                columns=shown(columns, preferences),
+                choosable=[column for column in columns if not column.fixed],
                 channels=mapping.channels,
                 vocabulary=self.door.filters(),
                 typed=wanted["typed"],
@@ -189,6 +196,9 @@ class PageViews:
                 keeping=Keeping(csrf_token=generate_csrf(), label=label, fault=fault),
                 unknown_emails=directory.unknown_emails(found.query) if found.query.emails else (),
                 summary=found.summary,
+                growth=directory.growth(found.summary.total),
+                arranged=mapping.cards,
+                numbers=self._numbers(found.summary, directory.platform),
                 sorts=found.sorts,
                 sort=found.sort,
                 roles=directory.roles(found.summary.total),
@@ -206,6 +216,33 @@ class PageViews:
             ),
         )
         return page, 400 if wrong else 200
+
+    def choose_columns(self) -> ResponseReturnValue:
+        """Keep which columns the list shows to this person."""
+        wanted, _wrong = self.door.list_asked()
+        columns = there(
+            self.door.extension.mapping, deleted=wanted["query"].population == "deleted"
+        )
+        names = request.form.getlist("column")
+        if "reset" in request.form:
+            self._prefer(lambda preferences: preferences.remove(PREFERENCE))
+        else:
+            self._prefer(lambda preferences: choose(preferences, columns, names))
+        return redirect(url_for(".list_users", **arguments_in(wanted)), 303)
+
+    def _numbers(self, summary: Summary, platform: Any) -> dict[str, int | None]:
+        """Return the numbers of the host's own cards."""
+        found: dict[str, int | None] = dict(summary.cards)
+        for card in self.door.extension.mapping.own_cards:
+            if card.predicate is None:
+                try:
+                    found[card.name] = card.count(platform)
+                except Exception as error:
+                    current_app.logger.exception("The card %r failed", card.name)
+                    if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
+                        self.door.extension.db.session.rollback()
+                    found[card.name] = None
+        return found
 
     def _choosing(
         self,

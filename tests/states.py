@@ -73,6 +73,23 @@ def send(**fields: str) -> Step:
     return step
 
 
+def asked(action: str, **fields: str) -> Step:
+    """Return a step that asks for an action in a dialog, and sends what is filled in."""
+
+    def step(page: Page, _room: Showroom) -> None:
+        page.locator(f"[href*='/do/{action}/']").first.evaluate("link => link.click()")
+        form = page.locator("#pu-dialog form")
+        form.wait_for()
+        for name, value in fields.items():
+            form.locator(f"[name={name}]").fill(value)
+        if fields:
+            form.evaluate("form => { form.noValidate = true }")
+            form.locator("[type=submit]").click()
+            form.locator(".pu-summary").wait_for()
+
+    return step
+
+
 def overtaken(name: str) -> Step:
     """Return a step that sends a form about a user who has been changed meanwhile."""
 
@@ -126,6 +143,20 @@ STATES: tuple[State, ...] = (
     State(name="details-billing-unavailable", path="/id/{broken}"),
     State(name="details-long-name", path="/id/{long}"),
     State(name="details-of-staff", path="/id/{active}", who="staff"),
+    State(name="details-nothing", path="/id/{plain}"),
+    State(
+        name="details-more", path="/id/{active}", then=click(".pu-action-bar summary"), floats=True
+    ),
+    State(name="details-limits", path="/id/{over}", then=click(".pu-more summary")),
+    State(name="dialog-block", path="/id/{active}", then=asked("block"), floats=True),
+    State(
+        name="dialog-block-errors",
+        path="/id/{active}",
+        then=asked("block", until="2001-01-01T10:00"),
+        codes=(422,),
+        floats=True,
+    ),
+    State(name="dialog-sign_out", path="/id/{plain}", then=asked("sign_out"), floats=True),
     State(name="details-message-undo", path="/id/{blocked}?done={done}"),
     *_form("block", reason=""),
     *_form("unblock", "blocked", refused=False),

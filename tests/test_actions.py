@@ -33,7 +33,7 @@ def test_a_blocked_user_is_blocked_for_the_reason_given(office: Office) -> None:
     response = office.do("block", office.user, reason="overdue")
     assert response.status_code == 303
     page = office.client.get(response.location).text
-    assert "Blocked: overdue" in page
+    assert "Blocked: overdue" in parse(page).text
     assert (
         parse(page)
         .one(class_="pu-message")

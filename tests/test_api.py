@@ -256,9 +256,8 @@ def test_foreign_missing_and_impossible_users_are_all_the_same(program: Program)
     (foreign,) = world.add(world.person(world.platform("Globex")))
     (gone,) = world.add(world.person(program.office.platform))
     world.remove(gone)
-    answers = [
-        everything(program, key) for key in (foreign, gone, "0", "１２", "1 OR 1", "x" * 300)
-    ]
+    impossible = ("0", "１２", "1 OR 1", "x" * 300, "1\n2", "\n")
+    answers = [everything(program, key) for key in (foreign, gone, *impossible)]
     for name, first in answers[0].items():
         assert problem(first, 404)["detail"] == "There is no such user on this platform."
         for other in answers[1:]:

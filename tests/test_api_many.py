@@ -472,6 +472,7 @@ def test_a_job_of_somebody_else_can_be_seen_and_not_changed(fleet: Fleet) -> Non
     assert fleet.read("job", job_id=tried["id"])["actor_name"] == "Bea"
     for name in ("do_job", "cancel_job"):
         assert problem(fleet.go(name, tried), 403)["detail"] == "This is a job of Bea."
+    assert fleet.office.told() == [("block", "refused")] * 2
     assert fleet.now() == ["active"] * 5
 
 
@@ -490,6 +491,31 @@ def test_whoever_may_not_is_refused_and_that_is_recorded(
     problem(fleet.undo(done["event"] - 1), 403)
     assert [outcome for _, outcome in fleet.office.told()][-4:] == ["refused"] * 4
     assert fleet.now() == ["inactive"] * 5
+
+
+@ANYWHERE
+def test_what_is_refused_of_many_is_recorded_unless_it_was_only_tried(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody: dict[str, Any] = {"keys": ["0"], "fields": REASON, "mode": "each"}
+    problem(fleet.order("block", dry_run=True, **nobody), 409)
+    assert fleet.office.told() == []
+    problem(fleet.order("block", **nobody), 409)
+    note = fleet.do("add_note", fleet.crew[0], {"text": "x"}).json
+    assert note is not None
+    problem(fleet.undo(note["event"]["seq"]), 409)
+    done = fleet.ordered("sign_out", keys=fleet.crew)
+    before = len(fleet.office.told())
+    problem(fleet.undo(done["event"]), 409)
+    monkeypatch.setattr(bulk, "TOGETHER", 3)
+    problem(fleet.order("block", keys=fleet.crew, fields=REASON), 409)
+    told = fleet.office.told()
+    assert told[:3] == [("block", "refused"), ("add_note", "done"), ("undo", "refused")]
+    assert told[before:] == [("undo", "refused"), ("block", "refused")]
+    reasons = [event.reason for event in fleet.office.events()[:2]]
+    assert reasons[1] == "This cannot be taken back any more."
+    assert reasons[0].startswith("No more than 3 users are done all or nobody.")
+    verify(fleet.office)
 
 
 @ANYWHERE

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from werkzeug.test import TestResponse
 
 from flask_platform_users import Column, columns
 from flask_platform_users.columns import laid_out
 from flask_platform_users.formatting import Reading
+from flask_platform_users.results import UserRow
 
 from .conftest import mostly_on_sqlite, on_host
-from .office import Office
+from .office import Office, hidden
 from .product import USERS, opened
 from .world import SeenRow, World
 
@@ -183,7 +185,7 @@ def test_a_host_replaces_one_cell(office: Office, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(world.extension, "_mapping", replace(mapping, columns=laid))
     html = office.client.get(world.url()).text
     assert "pu-status-active" not in html
-    assert "<bdi>active</bdi>" in html
+    assert "active</bdi>" in html
 
 
 def test_an_own_column_is_in_the_api_and_in_its_description(tmp_path: Path) -> None:
@@ -199,3 +201,72 @@ def test_an_own_column_is_in_the_api_and_in_its_description(tmp_path: Path) -> N
         assert users[0] in read("users", q=companies[0])["users"]
         described = read("openapi.json")["components"]["schemas"]["Columns"]["properties"]
         assert described["company"].items() >= {"type": ["string", "null"]}.items()
+
+
+def choose(office: Office, *names: str, **arguments: str) -> TestResponse:
+    """Send the form that says which columns to show."""
+    token = hidden(office.client.get(office.world.url()))["csrf_token"]
+    data: dict[str, Any] = {"csrf_token": token, "column": list(names)} if names else {"reset": "1"}
+    url = office.world.url("choose_columns", **arguments)
+    return office.client.post(url, data=data | {"csrf_token": token})
+
+
+@mostly_on_sqlite
+def test_each_person_chooses_the_columns_of_the_list_and_of_its_file(own: World) -> None:
+    office = Office(own)
+    usual = own.see(office.client).columns
+    answer = choose(office, "mail", "status", q="mail")
+    assert (answer.status_code, answer.location) == (303, own.url(q="mail"))
+    assert own.see(office.client).columns == ["Contact", "Status", "Mailbox", "Actions"]
+    text = office.export("export_users").get_data(as_text=True)
+    heads = next(csv.reader(io.StringIO(text, newline="")))
+    assert heads == ["No", "Username", "Email", "Status", "Mailbox"]
+    somebody_else = Office(own)
+    assert own.see(somebody_else.client).columns == usual
+    assert office.told() == [("export_users", "done")]
+    assert choose(office).status_code == 303
+    assert own.see(office.client).columns == usual
+
+
+@on_host("a-enum")
+def test_a_column_that_the_host_hides_is_there_for_who_chooses_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = office.world
+    mapping = world.extension.mapping
+    hidden_one = Column("mail", mapping.users.email, label="Mailbox", shown=False)
+    laid = laid_out([columns.CONTACT, hidden_one, columns.STATUS])
+    monkeypatch.setattr(world.extension, "_mapping", replace(mapping, columns=laid))
+    assert world.see(office.client).columns == ["Contact", "Status"]
+    choose(office, "mail", "nonsense")
+    assert world.see(office.client).columns == ["Contact", "Mailbox"]
+
+
+@on_host("a-enum")
+def test_columns_are_chosen_by_a_form_of_this_page_alone(office: Office) -> None:
+    url = office.world.url("choose_columns")
+    assert office.client.get(url).status_code == 405
+    assert office.client.post(url, data={"column": "status"}).status_code == 400
+
+
+def test_initials_stand_for_a_user() -> None:
+    for name, initials in (
+        ("Ada Holm", "AH"),
+        ("ada", "A"),
+        ("maria.lopez12", "ML"),
+        ("j_r-smith@mail.example", "JS"),
+        ("Лесь Черінько", "ЛЧ"),
+        ("42", "4"),
+    ):
+        user = UserRow(
+            key=1,
+            username=name,
+            email=None,
+            phone=None,
+            roles=(),
+            status="active",
+            last_login=None,
+            created=None,
+            channels={},
+        )
+        assert user.initials == initials

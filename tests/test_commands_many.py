@@ -156,6 +156,7 @@ def test_one_entry_is_taken_back_once(bridge: Bridge) -> None:
     said = bridge.run("undo", event.seq, input="y\n")
     assert said.code == 0, said.err
     assert "blocked crew0." in said.out
+    assert said.out.endswith("took back what was done to crew0.\n")
     assert bridge.now() == ["active"] * 5
     again = bridge.run("undo", event.seq, "--yes")
     assert (again.code, "was changed since then" in again.err) == (1, True)
@@ -257,7 +258,8 @@ def test_more_than_are_done_together_are_done_each_on_their_own_and_that_is_show
     )
     said = bridge.run(*ask, "--each")
     assert (said.code, said.json["outcomes"]) == (0, counts(done=5)), said.err
-    assert {"Finding out what would happen", "Block"} <= set(said.err.splitlines())
+    bars = ("Finding out what would happen: 5 users", "Block: 5 users")
+    assert set(bars) <= set(said.err.splitlines())
     assert bridge.now() == ["blocked"] * 5
 
 
@@ -479,7 +481,9 @@ USAGE: dict[str, Callable[[Bridge], tuple[tuple[object, ...], str]]] = {
     "no action": lambda _: (("run", "greet", *CREW), "There is no action “greet”"),
     "no field": lambda _: (("run", "block", *CREW, "--field", "rank=1"), "it has reason, until"),
     "no filter": lambda _: (("run", "block", "--where", "rank=1"), "status=VALUE"),
-    "no value": lambda _: (("run", "block", "--where", "status="), "status=VALUE"),
+    "no value": lambda _: (("run", "block", "--where", "status="), "--where status says nothing"),
+    "blank": lambda _: (("run", "block", "--where", "role= ", *CREW), "--where role says nothing"),
+    "no search": lambda _: (("run", "block", "--search", " "), "--all chooses everybody"),
     "twice": lambda _: (
         ("run", "block", "--where", "status=active", "--where", "status=blocked"),
         "once each",

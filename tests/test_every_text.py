@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from gettext import NullTranslations
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 from example_app.models import db
 from flask_platform_users import i18n
 
+from .product import USERS
 from .showroom import LONG_NAME, WHY, Showroom, opened
 from .states import STATES
 from .test_translations import FILLING, said, texts
@@ -27,13 +27,21 @@ OF_THE_HOST = (
     *("Conversations", "Unread messages", "Latest", "API access", "Shared inbox"),
     *("Campaign reports", "Send the onboarding email to", "yes Over a limit"),
     *("By how many days should the subscription of", "go on"),
+    "Write to the support of your platform",
 )
 """What the example calls things, in texts of its own."""
 
 TYPED = (
     *(LONG_NAME, WHY, "Call before anything is changed.", "Asked for a demo.", "Under review"),
     *("Pilot customer", "Subscription overdue", "left us", "Partner", "Passwords were stolen"),
-    *("Its owner may not do this any more.", "Asked for help by mail", "/password", "/contacts"),
+    *(
+        "Its owner may not do this any more.",
+        "Asked for help by mail",
+        "Spam",
+        "x" * 501,
+        "/password",
+        "/contacts",
+    ),
 )
 """What people typed in the showroom."""
 
@@ -166,23 +174,59 @@ def data(room: Showroom) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def bracketed(monkeypatch: pytest.MonkeyPatch) -> None:
+def bracketed(room: Showroom, data: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     language = i18n.Language(None, Bracketed())
     monkeypatch.setattr(i18n, "_language_of", lambda *_: language)
+    monkeypatch.delitem(room.app.extensions, f"{i18n.DOMAIN}_languages")
 
 
 @FILLING
 def test_no_page_has_a_text_that_cannot_be_translated(room: Showroom, data: list[str]) -> None:
-    room.app.extensions.pop(f"{i18n.DOMAIN}_languages", None)
-    found: dict[str, Any] = {}
-    for state in STATES:
+    found: dict[str, str] = {}
+    for state in {(state.who, state.path): state for state in STATES}.values():
         if state.path.startswith("//") and state.who not in {"second", "ended"}:
             continue
         browser = room.expired() if state.who == "ended" else room.session(state.who)
         path = state.path.format(**room.keys)
-        answer = browser.get(path[1:] if path.startswith("//") else f"/platform/users{path}")
-        if 'class="pu' not in answer.text and "data-platform-users-banner" not in answer.text:
-            continue  # a page of the host's
+        answer = browser.get(path[1:] if path.startswith("//") else f"{USERS}{path}")
         for words in untranslated(answer.text, data):
             found.setdefault(words, state.name)
     assert not found, "\n".join(f"{words}   ({where})" for words, where in found.items())
+
+
+SENT: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("block", "active", {"reason": "", "until": "2001-01-01T00:00"}),
+    ("block", "active", {"reason": "x" * 501, "until": "9999-12-31T23:59"}),
+    ("block", "active", {"reason": "Spam", "until": "never"}),
+    ("block", "blocked", {"reason": "Spam"}),
+    ("unblock", "active", {"reason": "x" * 501}),
+    ("set_status", "active", {"status": "odd"}),
+    ("set_status", "active", {}),
+    ("delete", "active", {"reason": "", "confirm": ""}),
+    ("delete", "active", {"reason": "Spam", "confirm": "Spam"}),
+    ("add_note", "active", {"text": ""}),
+    ("remove_note", "blocked", {}),
+    ("assign_plan", "active", {"period": "date", "price": "much", "reason": ""}),
+    ("assign_plan", "plain", {"offer": "1", "period": "month", "price": "1.001", "reason": "Spam"}),
+    ("assign_plan", "plain", {"offer": "1", "period": "forever", "price": "1", "reason": "Spam"}),
+    ("give_add_on", "active", {"offer": "1", "period": "year", "reason": "Spam"}),
+    ("remove_add_on", "active", {"reason": ""}),
+    ("extend_grant", "active", {"reason": ""}),
+    ("lapse_grant", "blocked", {"reason": ""}),
+    ("impersonate", "active", {"reason": "no"}),
+    ("impersonate", "blocked", {"reason": "no"}),
+)
+"""Forms and those they are about, filled in as they should not be, or to be shown once more."""
+
+
+@FILLING
+@pytest.mark.parametrize(("action", "who", "fields"), SENT)
+def test_nothing_that_is_said_of_a_form_is_left_out(
+    room: Showroom, data: list[str], action: str, who: str, fields: dict[str, str]
+) -> None:
+    address = f"{USERS}/do/{action}/{room.keys[who]}"
+    opened = room.hidden(room.owner.get(address).text)
+    answer = room.owner.post(address, data=opened | fields)
+    if answer.status_code == 303:
+        answer = room.owner.get(answer.location)
+    assert untranslated(answer.text, data) == []

@@ -69,7 +69,7 @@ def test_every_status_has_users_on_the_first_platform(product: Flask) -> None:
 
 def test_an_owner_sees_eight_cards_and_25_rows(product: Flask) -> None:
     page = signed_in(product, "owner@acme.example").get("/platform/users/").text
-    assert page.count('class="pu-card-value"') == 8
+    assert page.count('class="pu-card-value"') == 9
     assert page.count('<th scope="row"') == 25
 
 

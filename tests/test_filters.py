@@ -8,9 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import sqlalchemy as sa
 
-from flask_platform_users import Directory, Filter, SavedView
+from flask_platform_users import Card, Directory, Filter, SavedView
 from flask_platform_users.directory import ListQuery
 from flask_platform_users.filter_checks import BUILT_IN, filter_faults, view_faults
+from flask_platform_users.inspection import is_indexed
 from flask_platform_users.search import Search, parse
 
 from .conftest import mostly_on_sqlite, on_host
@@ -177,12 +178,12 @@ def test_what_cannot_be_a_filter_or_a_view_is_refused_in_sentences(world: World)
         Filter("few", users.email, choices=[]),
         Filter("elsewhere", sa.column("x", sa.String, _selectable=sa.table("elsewhere"))),
     ]
-    faults = list(filter_faults(wrong, users))
+    faults = list(filter_faults(wrong, (), users))
     assert len(faults) == 8
     assert all("expected" in fault or "give" in fault for fault in faults)
     assert set(world.extension.mapping.filters) - set(BUILT_IN) == set()
     views: list[Any] = [SavedView("Fine", "status:active"), "x", SavedView("Odd", "stauts:x")]
-    faults = list(view_faults(views, world.extension.mapping.filters))
+    faults = list(view_faults(views, (), world.extension.mapping.filters))
     assert len(faults) == 2
     assert faults[1].startswith("SavedView('Odd') cannot search for 'stauts:x': There is no filter")
 
@@ -249,3 +250,100 @@ def test_a_view_is_the_same_in_whatever_order_it_is_typed() -> None:
     one = parse("role:x status:y Ann", operators)
     assert one.is_like(parse("ann status:y role:x", operators))
     assert not one.is_like(Search(words="Ann"))
+
+
+# Cards
+
+
+def test_growth_counts_who_signed_up_lately_by_what_they_are_now(world: World) -> None:
+    """In fifteen steps of two days, without those who were there before or elsewhere."""
+    if "created" not in world.host.CAN.fields:
+        return
+    platform, other = world.platform(), world.platform()
+    now = datetime.now(UTC).replace(microsecond=0)
+    ages = {"today": 0, "two weeks": 14, "a month": 29, "old": 31}
+    keys = world.add(*(world.person(platform, n, created=now - a * DAY) for n, a in ages.items()))
+    world.add(world.person(other, "elsewhere", created=now))
+    world.block(platform, keys[1])
+    with world.directory(platform) as directory:
+        growth = directory.growth(4)
+        assert growth is not None
+        assert growth.total == 3
+        assert (growth.steps[-1], growth.steps[0], len(growth.steps)) == (1, 1, 15)
+        assert {name: n for name, n in growth.statuses.items() if n} == {"active": 2, "blocked": 1}
+        with world.statements() as statements:
+            directory.growth(4)
+        assert len(statements) == 1
+        mapping = replace(directory.mapping, users=replace(directory.mapping.users, created=None))
+        assert replace(directory, mapping=mapping).growth(4) is None
+
+
+def test_a_large_platform_has_a_trend_only_where_it_is_cheap(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an index, and of no more users than are read quickly."""
+    platform = world.platform()
+    world.add(*(world.person(platform, created=datetime.now(UTC) - DAY) for _ in range(3)))
+    monkeypatch.setattr("flask_platform_users.directory.NEWEST", 2)
+    with world.directory(platform) as directory:
+        assert directory.growth(3) is None
+        users = directory.mapping.users
+        indexed = users.created is not None and is_indexed(users.platform, users.created)
+        with world.statements() as statements:
+            assert directory.growth(1_000_000) is None
+        assert len(statements) == indexed
+
+
+@on_host("a-enum")
+def test_a_card_of_the_host_is_counted_with_the_others_and_leads_to_whom_it_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Predicates cost no statement; a function that fails spoils nothing else."""
+    office = Office(world)
+    world.add(world.person(office.platform, "zed"))
+    cards = (
+        Card("zeds", User.username.like("z%"), label="Called Z"),
+        ...,
+        Card("forty", lambda _platform: 42, query="status:active"),
+        Card("broken", lambda _platform: 1 // 0),
+    )
+    mapping = replace(world.extension.mapping, cards=cards)
+    monkeypatch.setattr(world.extension, "_mapping", mapping)
+    with world.directory(office.platform) as directory, world.statements() as statements:
+        assert directory.summary().cards == {"zeds": 1}
+    assert len(statements) == 1
+    page = world.see(office.client)
+    shown = [
+        card.one(class_="pu-card-label").text for card in page.page.all("li", class_="pu-card")
+    ]
+    assert shown[:2] == ["Called Z", "Total users"]
+    assert "Unavailable" in page.page.one("li", class_="pu-card-own-broken").text
+    link = page.page.one("li", class_="pu-card-own-zeds").one("a").attributes["href"]
+    there = world.see(office.client, link)
+    assert there.names == ["zed"]
+    assert "aria-current" in there.page.one("li", class_="pu-card-own-zeds").one("a").attributes
+    link = page.page.one("li", class_="pu-card-own-forty").one("a").attributes["href"]
+    assert set(world.see(office.client, link).names) >= {"zed", office.name}
+
+
+def test_what_cannot_be_a_card_is_refused_in_sentences(world: World) -> None:
+    """All of it at once."""
+    users = world.extension.mapping.users
+    cards: list[Any] = [
+        ...,
+        "total",
+        Card("Odd", users.email.is_(None)),
+        Card("email", users.email, query="status:active"),
+        Card("status", users.email.is_(None)),
+        Card("fine", users.email.is_(None)),
+    ]
+    faults = list(filter_faults((), cards, users))
+    assert [fault.partition(" ")[0] for fault in faults] == [
+        "PlatformUsers(cards=...)",
+        "Card(name)",
+        "Card('email')",
+        "Card('status')",
+    ]
+    odd = [Card("odd", users.email.is_(None), query="stauts:x")]
+    (fault,) = view_faults((), odd, world.extension.mapping.filters)
+    assert fault == "Card('odd', query='stauts:x') cannot be searched for."

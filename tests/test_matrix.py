@@ -58,6 +58,9 @@ GET   platform_users.export_job          302  403  302  404  404  404  404  404
 POST  platform_users.do_job              302  403  302  404  404  404  404  404
 POST  platform_users.cancel_job          302  403  302  404  404  404  404  404
 POST  platform_users.undo                302  403  302  404  404  404  404  404
+POST  platform_users.choose_columns      302  403  302  303  303  303  404  404
+POST  platform_users.keep_view           302  403  302  422  422  422  404  404
+POST  platform_users.forget_view         302  403  302  303  303  303  404  404
 POST  platform_users.export_users        302  403  302  200  200  403  404  404
 POST  platform_users.export_history      302  403  302  200  200  403  404  404
 GET   platform_users.static              200  200  200  200  200  200  200  200

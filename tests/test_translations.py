@@ -124,6 +124,14 @@ def test_a_translation_has_the_values_of_its_text_and_all_plural_forms(code: str
 
 @FILLING
 @pytest.mark.parametrize("code", LANGUAGES)
+def test_every_text_is_translated(code: str) -> None:
+    found = texts(catalogue(code)).values()
+    missing = [m.id for m in found if m.fuzzy or not forms(m) or not all(forms(m))]
+    assert missing == []
+
+
+@FILLING
+@pytest.mark.parametrize("code", LANGUAGES)
 def test_the_compiled_catalogue_is_that_of_the_texts(code: str) -> None:
     made = BytesIO()
     write_mo(made, catalogue(code))

@@ -87,6 +87,9 @@ def test_the_built_wheel_opens_the_page_and_suggests_a_mapping_in_an_empty_envir
     answer = run(python, "host.py", cwd=tmp_path).split(maxsplit=3)
     assert answer[:3] == ["200", "True", "200"]
     assert Path(answer[3].strip()).is_relative_to(tmp_path / "elsewhere")
+    compiled = "from flask_platform_users.i18n import TRANSLATIONS as t; print(*t.rglob('*.mo'))"
+    languages = run(python, "-c", compiled, cwd=tmp_path).split()
+    assert {Path(path).parts[-3] for path in languages} == {"ar", "es", "hi", "pt"}
     (tmp_path / "unmounted.py").write_text(HOST.partition("PlatformUsers(\n")[0])
     command = ("-m", "flask", "--app", "unmounted", "platform-users", "suggest", "User")
     assert "platform=User.platform_id," in run(python, *command, cwd=tmp_path)

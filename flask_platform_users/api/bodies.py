@@ -8,6 +8,8 @@ from typing import Any
 from flask import abort, request
 from marshmallow import RAISE, Schema, ValidationError
 
+from ..i18n import _
+
 
 def body() -> dict[str, Any]:
     """Return the JSON object of the request (RFC 8259, in UTF-8).
@@ -19,7 +21,7 @@ def body() -> dict[str, Any]:
         ValidationError: it is something else than an object.
     """
     if request.mimetype != "application/json":
-        abort(415, "Send JSON, with the header Content-Type: application/json.")
+        abort(415, _("Send JSON, with the header Content-Type: application/json."))
     try:
         found = json.loads(
             request.get_data().decode(),
@@ -28,9 +30,9 @@ def body() -> dict[str, Any]:
             object_pairs_hook=_once,
         )
     except (ValueError, ArithmeticError, RecursionError):
-        abort(400, "The body is not JSON that can be read. Nothing was changed.")
+        abort(400, _("The body is not JSON that can be read. Nothing was changed."))
     if not isinstance(found, dict):
-        raise ValidationError("Send a JSON object.")
+        raise ValidationError(_("Send a JSON object."))
     return found
 
 
@@ -42,7 +44,7 @@ def query(schema: Schema) -> dict[str, Any]:
     """
     twice = [name for name, values in request.args.lists() if len(values) > 1]
     if twice:
-        raise ValidationError({name: ["Give it once."] for name in twice})
+        raise ValidationError({name: [_("Give it once.")] for name in twice})
     found: dict[str, Any] = schema.load(request.args.to_dict(), unknown=RAISE)
     return found
 

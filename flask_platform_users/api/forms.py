@@ -18,6 +18,7 @@ from wtforms.fields.choices import SelectFieldBase
 from ..actions import Action
 from ..actions.forms import too_long
 from ..formatting import in_zone
+from ..i18n import _
 
 _KINDS: tuple[tuple[type[wtforms.Field], str], ...] = (
     (wtforms.BooleanField, "flag"),
@@ -140,4 +141,4 @@ def _text(value: Any, kind: str, zone: tzinfo) -> str:
 def storable(text: str) -> None:
     """Refuse what no database keeps."""
     if any(c == "\x00" or unicodedata.category(c) == "Cs" for c in text):
-        raise ValidationError("Has characters that cannot be kept.")
+        raise ValidationError(_("Has characters that cannot be kept."))

@@ -63,7 +63,9 @@ class ManyViews:
             bulk.choose(job, keys)
             unknown = bulk.unknown(job, keys)
             if unknown and wanted["mode"] == "together":
-                places = {str(keys.index(key)): ["There is no such user here."] for key in unknown}
+                places = {
+                    str(keys.index(key)): [_("There is no such user here.")] for key in unknown
+                }
                 raise ValidationError({"keys": places})
 
         try:

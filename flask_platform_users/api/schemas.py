@@ -21,6 +21,7 @@ from ..audit import OUTCOMES
 from ..bulk import MODES
 from ..cli.output import as_json
 from ..columns import Column
+from ..i18n import gettext
 from ..inspection import clause, python_type
 from ..job_records import STATES, TOGETHER
 from ..mapping import STATUSES, Expression
@@ -76,6 +77,7 @@ class SummarySchema(Answer):
     inactive = fields.Integer(metadata={"description": "The blocked among them."})
     blocked = fields.Integer()
     pending = fields.Integer()
+    cards = _numbers()
     channels = _numbers()
 
 
@@ -398,7 +400,7 @@ class UsersQuery(_Query, ListSchema):
     def check_direction(self, data: Mapping[str, Any], **_: Any) -> None:
         """Refuse a direction that nothing is sorted in."""
         if data["direction"] and not data["sort"]:
-            raise ValidationError("Say by what to sort, too.", "direction")
+            raise ValidationError(gettext("Say by what to sort, too."), "direction")
 
 
 class UsersFilter(_Query, FilterSchema):
@@ -414,7 +416,9 @@ class Keys(fields.List[str]):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(value, list) and len(value) > TOGETHER:
-            raise ValidationError(f"Name at most {TOGETHER} users, or choose them by a filter.")
+            raise ValidationError(
+                gettext("Name at most %(most)s users, or choose them by a filter.", most=TOGETHER)
+            )
         return super()._deserialize(value, *args, **kwargs)
 
 
@@ -436,7 +440,7 @@ class OrderSchema(Schema):
     def check_users(self, data: Any, **_: Any) -> Any:
         """Take users by one of two ways."""
         if isinstance(data, Mapping) and ("keys" in data) == ("filter" in data):
-            raise ValidationError("Choose users either by their keys or by a filter.")
+            raise ValidationError(gettext("Choose users either by their keys or by a filter."))
         return data
 
 

@@ -9,6 +9,7 @@ from flask.blueprints import BlueprintSetupState
 from flask_login import current_user
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import PathConverter
 
 from ..actions import Action
 from ..directory import MATCHES
@@ -48,19 +49,28 @@ _UNPROVEN = (
 )
 
 
+class Rest(PathConverter):
+    """The rest of an address, with line breaks in it too: Werkzeug's own stops at them."""
+
+    regex = r"[^/](?s:.)*?"
+
+
 def build_api(door: Door, sessions: Sessions) -> Blueprint:
     """Return the blueprint of the API of one mount, to be registered on that of its pages."""
     api = Blueprint("api", __name__, url_prefix="/api")
     views = ApiViews(door, sessions)
+    api.record_once(_add_converter)
     api.before_request(views.require)
     Problems(door).register(api)
     api.add_url_rule("/summary", "summary", views.summary)
     api.add_url_rule("/users", "users", views.users)
-    api.add_url_rule("/users/<path:key>", "user", views.user)
-    api.add_url_rule("/usage/<path:key>", "usage", views.usage)
-    api.add_url_rule("/actions/<path:key>", "actions", views.actions)
-    api.add_url_rule("/do/<name>/<path:key>", "prompt", views.prompt, methods=["GET"])
-    api.add_url_rule("/do/<name>/<path:key>", "act", views.act, methods=["POST"])
+    api.add_url_rule("/users/<platform_users_rest:key>", "user", views.user)
+    api.add_url_rule("/usage/<platform_users_rest:key>", "usage", views.usage)
+    api.add_url_rule("/actions/<platform_users_rest:key>", "actions", views.actions)
+    api.add_url_rule(
+        "/do/<name>/<platform_users_rest:key>", "prompt", views.prompt, methods=["GET"]
+    )
+    api.add_url_rule("/do/<name>/<platform_users_rest:key>", "act", views.act, methods=["POST"])
     api.add_url_rule("/history", "history", views.history)
     many = views.many
     api.add_url_rule("/many/<name>", "order", many.order, methods=["POST"])
@@ -72,10 +82,14 @@ def build_api(door: Door, sessions: Sessions) -> Blueprint:
     api.add_url_rule("/undo/<int:seq>", "undo", many.undo, methods=["POST"])
     api.add_url_rule("/openapi.json", "openapi", views.openapi)
     # Flask does not know that an address that nobody answers would have been the API's.
-    for rule in ("/", "/<path:unknown>"):
+    for rule in ("/", "/<platform_users_rest:unknown>"):
         api.add_url_rule(rule, "nothing", views.nothing, methods=METHODS)
     api.record_once(lambda state: _take_over(state, api, sessions))
     return api
+
+
+def _add_converter(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["platform_users_rest"] = Rest
 
 
 def _take_over(state: BlueprintSetupState, api: Blueprint, sessions: Sessions) -> None:
@@ -116,9 +130,9 @@ class ApiViews:
         try:
             found = listed(directory, wanted, mount=self.door.extension.name, secrets=secret_keys())
         except CursorError:
-            raise ValidationError({"cursor": ["It is not of this list."]}) from None
+            raise ValidationError({"cursor": [_("It is not of this list.")]}) from None
         if wanted["sort"] and wanted["sort"] != found.sort.name:
-            raise ValidationError({"sort": ["This platform is too large to be sorted by that."]})
+            raise ValidationError({"sort": [_("This platform is too large to be sorted by that.")]})
         matches = found.matches
         return _answer(
             self.users_schema(),
@@ -166,7 +180,7 @@ class ApiViews:
         known = fields_of(action, zone)
         unknown = [name for name in request.args if name not in known]
         if unknown:
-            raise ValidationError({name: ["Unknown field."] for name in unknown})
+            raise ValidationError({name: [_("Unknown field.")] for name in unknown})
         given = {
             name: found if len(found) > 1 else found[0] for name, found in request.args.lists()
         }
@@ -255,7 +269,7 @@ class ApiViews:
         if not named:
             return None
         if version is None or version.key != key or version.action not in {"", action.name}:
-            abort(412, "If-Match names no version of this user that was read here.")
+            abort(412, _("If-Match names no version of this user that was read here."))
         if version.action:
             return dict(version.seen)
         try:
@@ -271,7 +285,7 @@ class ApiViews:
             return None
         found = re.fullmatch('"?([!#-~]{1,255})"?', given.strip())
         if found is None:
-            abort(400, "An Idempotency-Key has 1 to 255 visible characters.")
+            abort(400, _("An Idempotency-Key has 1 to 255 visible characters."))
         nonce = f"api {self.door.platform()} {found[1]}"
         return request_id(nonce, self.door.pipeline().actor_id, asked)
 

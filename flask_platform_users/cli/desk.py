@@ -16,7 +16,9 @@ from ..bulk import Bulk
 from ..directory import Directory
 from ..errors import HookError, NotFoundError, RefusedError
 from ..formatting import Reading
+from ..history import Event
 from ..inspection import clause
+from ..pages import sentence
 from ..pipeline import Pipeline
 from ..results import Population, UserDetails
 from ..zones import zone_of
@@ -78,6 +80,10 @@ class Desk:
     def actions(self) -> dict[str, Action]:
         """Everything that is done by people, by its name."""
         return {a.name: a for a in self.extension.actions if not a.by_system}
+
+    def sentence(self, event: Event) -> str:
+        """Return what an entry of the history tells."""
+        return sentence(event, {action.name: action for action in self.extension.actions})
 
     @property
     def sees_deleted(self) -> bool:

@@ -13,10 +13,10 @@ from ..errors import RefusedError
 from ..formatting import in_zone, number
 from ..history import Event, History
 from ..job_records import OPEN, WORKING, Job
-from ..pages import JOB_STATES, sentence
+from ..pages import JOB_STATES
 from .desk import Desk, at_desk
 from .many import carry_out, progress, say_trial, tell_end, worked
-from .output import NotDone, say, say_json, say_table, users_said
+from .output import NotDone, say, say_json, say_table
 from .running import act, ordering
 from .users import json_option, limit_option, lines_option
 
@@ -151,7 +151,7 @@ def undo(desk: Desk, seq: int, yes: bool, dry_run: bool, json: bool) -> None:
 
 
 def _take_back(desk: Desk, event: Event, *, yes: bool, dry_run: bool, json: bool) -> None:
-    say(sentence(event, desk.actions), err=json)
+    say(desk.sentence(event), err=json)
     bulk = desk.bulk
     if event.action == Many.name:
         job = bulk.undo_job(event, dry_run=True)
@@ -199,7 +199,7 @@ def _came_to(job: Job) -> str:
 
 def _waited(desk: Desk, job: Job) -> Job:
     """Return a job once it does not change by itself any more."""
-    with progress(job, f"{_label(desk, job)}: {users_said(job.total)}") as tell:
+    with progress(job, _label(desk, job)) as tell:
         while job.state in {"checking", *WORKING}:
             time.sleep(EVERY)
             desk.bulk.session.rollback()

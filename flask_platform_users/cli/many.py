@@ -18,7 +18,7 @@ from ..errors import InvalidError, RefusedError
 from ..formatting import number
 from ..job_records import OPEN, TOGETHER, Job
 from ..jobs import Progress
-from ..listing import list_schema
+from ..listing import filters_of, list_schema
 from .desk import Desk
 from .filling import action_named, faults, fill_in, impact_line
 from .output import NotDone, plain, say, say_json, users_said
@@ -27,9 +27,9 @@ from .users import loaded
 LEFT_OUT = 3
 """The exit code where it was done, but some of many users were left out."""
 
-FILTERS = ("status", "role", "channel")
-"""What ``--where`` narrows by."""
 
+REASONS = 10
+"""So many reasons are told at once."""
 
 WOULD = {"done": "would change", "unchanged": "would stay", "left": "would be left out"}
 DID = {"done": "changed", "unchanged": "were so already", "left": "left out"}
@@ -60,7 +60,8 @@ def choosing(command: Callable[..., None]) -> Callable[..., None]:
             "--where",
             metavar="NAME=VALUE",
             multiple=True,
-            help=f"Those of a {', '.join(FILTERS[:-1])} or {FILTERS[-1]}; several narrow further.",
+            help="Those of a status, role, channel or any other filter of the list; give it once "
+            "for each.",
         ),
     ):
         command = decorate(command)
@@ -79,14 +80,19 @@ def choice_of(
     if not narrows and not everybody:
         return None
     asked: dict[str, str | None] = {"q": search}
+    mapping, deleted = desk.extension.mapping, desk.sees_deleted
+    filters = filters_of(mapping, deleted=deleted)
     for text in where:
         name, _, value = text.partition("=")
-        if name not in FILTERS or not value or name in asked:
-            known = ", ".join(f"{each}=VALUE" for each in FILTERS)
+        if name not in filters or name in asked:
+            known = ", ".join(f"{each}=VALUE" for each in filters)
             raise click.UsageError(f"--where {text} cannot be read; once each it takes {known}.")
         asked[name] = value
-    said = {name: f"where {name}" for name in FILTERS} | {"q": "search"}
-    schema = list_schema(desk.extension.mapping, deleted=desk.sees_deleted, zone=desk.zone)
+    said = {name: f"where {name}" for name in filters} | {"q": "search"}
+    schema = list_schema(mapping, deleted=deleted, zone=desk.zone)
+    blank = [name for name, text in asked.items() if text is not None and not text.strip()]
+    if blank:
+        raise click.UsageError(f"--{said[blank[0]]} says nothing; --all chooses everybody.")
     return Choice(query=loaded(schema, asked, said)["query"], keys=())
 
 
@@ -207,7 +213,8 @@ def carry_out(
         except (click.Abort, NotDone):
             bulk.cancel(job)
             raise
-    tell_end(desk, worked(bulk, bulk.confirm(job), str(action.label)), json=json, unknown=unknown)
+    job = worked(bulk, bulk.confirm(job), str(action.label))
+    tell_end(desk, job, json=json, unknown=unknown, shown=expected)
 
 
 def say_trial(
@@ -225,10 +232,20 @@ def say_trial(
     for line in more:
         say(f"  {desk.words(line)}", err=err)
     say(f"  {_counted(outcomes, WOULD if trial else DID)}", err=err)
-    for why, users in desk.bulk.jobs.reasons(job):
-        say(f"  {desk.words(why)} ({users_said(users)})", err=err)
+    say_reasons(desk, job, outcomes["left"], err=err)
     for impact in job.impact:
         say(f"  {desk.words(impact_line(impact))}", err=err)
+
+
+def say_reasons(desk: Desk, job: Job, left: int, *, err: bool = False) -> None:
+    """Say why users are left out, the commonest reasons first."""
+    for why, users in desk.bulk.jobs.reasons(job, limit=REASONS):
+        say(f"  {desk.words(why)} ({users_said(users)})", err=err)
+        left -= users
+    if left > 0:
+        say(
+            f"  and {users_said(left)} more, each with the reason in “jobs users {job.id}”", err=err
+        )
 
 
 def ask(desk: Desk, job: Job, action: Action, users: int, *, err: bool) -> None:
@@ -243,11 +260,25 @@ def ask(desk: Desk, job: Job, action: Action, users: int, *, err: bool) -> None:
         raise NotDone(f"This is not “{form.expected}”. Nothing was done.")
 
 
-def tell_end(desk: Desk, job: Job, *, json: bool, unknown: Sequence[str] = ()) -> None:
+def tell_end(
+    desk: Desk,
+    job: Job,
+    *,
+    json: bool,
+    unknown: Sequence[str] = (),
+    shown: Mapping[str, int] | None = None,
+) -> None:
     """Say what became of a job, and exit with what a script can trust.
 
     With 0 if it was done to all or nothing was to do, ``LEFT_OUT`` if some were left out, 1 if it
     stopped, was cancelled or is not over.
+
+    Args:
+        desk: who asks.
+        job: the job.
+        json: print one object.
+        unknown: keys that are of nobody, and so were left out.
+        shown: what was said before of how it would end; if it did, the reasons are not said again.
     """
     bulk = desk.bulk
     outcomes = bulk.jobs.outcomes(job)
@@ -257,8 +288,8 @@ def tell_end(desk: Desk, job: Job, *, json: bool, unknown: Sequence[str] = ()) -
         raise NotDone(f"Job {job.id} goes on elsewhere: see “jobs show {job.id} --wait”.")
     if not json:
         say(f"Job {job.id}: {_counted(outcomes, DID)}.")
-        for why, users in bulk.jobs.reasons(job):
-            say(f"  {desk.words(why)} ({users_said(users)})")
+        if outcomes != shown:
+            say_reasons(desk, job, outcomes["left"])
     if job.state != "done":
         left = f" Nothing was done to {users_said(job.left)}." if job.left else ""
         raise NotDone(f"{desk.words(job.why)}{left}")
@@ -288,6 +319,7 @@ def progress(job: Job, label: str) -> Iterator[Progress]:
         yield lambda _: None
         return
     length = job.total if job.state in OPEN else job.left
+    label = f"{label}: {users_said(length)}"
     bar: Any = click.progressbar(length=length, label=label, file=sys.stderr)
     with bar:
         yield bar.update

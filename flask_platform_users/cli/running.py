@@ -10,7 +10,6 @@ from ..actions import Action
 from ..errors import InvalidError, RefusedError
 from ..history import History
 from ..orders import Order, Prompt, Result
-from ..pages import sentence
 from .desk import ADDRESS, Desk, at_desk
 from .filling import action_named, faults, fill_in, impact_line
 from .output import NotDone, as_json, say, say_json, user_as_json
@@ -127,7 +126,7 @@ def _report(desk: Desk, action: Action, prompt: Prompt, result: Result, *, json:
         say_json(_told(action, prompt, result.outcome, result.seq, result.user))
         return
     event = None if result.seq is None else History(desk.directory).event(result.seq)
-    say("There was nothing to do." if event is None else sentence(event, desk.actions))
+    say("There was nothing to do." if event is None else desk.sentence(event))
 
 
 def _told(action: Action, prompt: Prompt, outcome: str, seq: int | None, user: Any) -> Any:

@@ -16,7 +16,6 @@ from ..formatting import in_zone, number
 from ..guard import guarded
 from ..history import Event, History, HistoryQuery, people_meant
 from ..listing import BATCH, all_users, list_schema, order_of, query_of
-from ..pages import sentence
 from ..results import UserDetails
 from ..schemas import DIRECTIONS, HistorySchema
 from ..standing import Standing, standing_of
@@ -110,7 +109,7 @@ def history(desk: Desk, limit: int, json: bool, **asked: str | None) -> None:
         if json:
             say_json(event)
             continue
-        say(f"{event.seq}  {_cell(desk, event.at)}  {sentence(event, desk.actions)}")
+        say(f"{event.seq}  {_cell(desk, event.at)}  {desk.sentence(event)}")
         for name, (was, now) in event.changes.items():
             say(f"      {name}: {desk.words(was or 'none')} → {desk.words(now or 'none')}")
         if event.reason:

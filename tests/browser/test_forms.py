@@ -68,6 +68,8 @@ def test_what_the_user_will_see_follows_the_typing_and_is_what_they_see(visit: V
     expect(other.get_by_role("alert")).to_be_visible()
     assert other.locator(".notice").inner_text() == told
     context.close()
+    page.locator(".pu-message").get_by_role("button", name="Undo").click()
+    expect(page.locator(".pu-table .pu-status")).to_have_text("Active")
 
 
 @pytest.mark.parametrize("visit", WITHOUT_SCRIPT, indirect=True)

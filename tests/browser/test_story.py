@@ -36,7 +36,7 @@ def test_the_whole_story_works_without_javascript(visit: Visit) -> None:
     page = visit.page
     page.get_by_role("link", name="Platform users").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Platform users")
-    expect(page.locator(".pu-card")).to_have_count(8)
+    expect(page.locator(".pu-card")).to_have_count(9)
     expect(page.get_by_role("rowheader")).to_have_count(25)
 
     page.get_by_label("Username or email").fill("ada holm")

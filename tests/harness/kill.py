@@ -33,6 +33,8 @@ from example_app.models import (
     User,
     db,
 )
+from flask_platform_users import Action, PlatformUsers
+from flask_platform_users.actions import Undo, impersonation
 from flask_platform_users.audit import Chain
 from flask_platform_users.history import History, HistoryQuery
 from flask_platform_users.orders import Order
@@ -55,6 +57,7 @@ class Count:
 
 def main(url: str) -> int:
     """Run all actions, print a table and a line of JSON, and return how much was wrong."""
+    impersonation.STARTS_A_MINUTE = 1000
     app = create_app(url, config={"SECRET_KEY": "secret"})
     with app.app_context():
         db.drop_all()
@@ -86,8 +89,11 @@ FORMS: dict[str, dict[str, str]] = {
     "add_note": {"text": "killed"},
     "send_onboarding_email": {},
     "extend_trial": {"days": "7", "reason": "killed"},
+    "sign_out": {},
+    "impersonate": {"reason": "Asked for help", "minutes": "30"},
+    "undo": {},
 }
-BEFORE = {"unblock": "block", "restore": "delete"}
+BEFORE = {"unblock": "block", "restore": "delete", "undo": "block"}
 """What has to be done to a user before an action can be."""
 
 
@@ -154,7 +160,6 @@ def run(app: Flask, name: str, key: int, data: dict[str, str]) -> None:
     """Do an action as the owner."""
     with app.app_context():
         extension = app.extensions["platform_users"]["platform_users"]
-        (action,) = (a for a in extension.actions if a.name == name)
         pipeline = Pipeline(
             extension.directory(1),
             extension.policy,
@@ -162,7 +167,16 @@ def run(app: Flask, name: str, key: int, data: dict[str, str]) -> None:
             Settings.of(app).keys(app),
         )
         typed = MultiDict({field: value.format(key=key) for field, value in data.items()})
+        action = action_on(extension, name, key)
         pipeline.run(Order(action=action, key=str(key), data=typed))
+
+
+def action_on(extension: PlatformUsers, name: str, key: int) -> Action:
+    """Return an action; one that takes something back is about the last entry of its user."""
+    if name != "undo":
+        return next(action for action in extension.actions if action.name == name)
+    (last, *_) = extension.history(1).page(HistoryQuery(user=str(key))).events
+    return Undo(action_on(extension, last.action, key), seq=last.seq)
 
 
 def killed(app: Flask, work: Callable[[], None], point: int) -> bool:
@@ -207,7 +221,7 @@ def state(app: Flask, key: int) -> Any:
             held.outerjoin(Subscription.add_ons).where(Subscription.user_id == key),
             *(
                 sa.select(table).where(table.c.user_key == key)
-                for table in (tables.state, tables.note, tables.grant)
+                for table in (tables.state, tables.note, tables.grant, tables.impersonation)
             ),
         ]
         return [db.session.execute(question).all() for question in questions]
