@@ -21,8 +21,9 @@ HEAD = """\
 What you may rely on when you replace something: these names change only with a line in the \
 [changelog](../CHANGELOG.md), and a test compares them with the templates. \
 [Make it yours](make-it-yours.md) shows how to use them. Every template also has `pu` \
-(`pu.number`, `pu.day`, `pu.moment`, `pu.ago`, `pu.money`: how this reader reads them), `pu_` and `pu_n` \
-(translated texts), `pu_url_of(user)` and `pu_icon_of(count)`, and all that your own templates have.
+(`pu.number`, `pu.day`, `pu.moment`, `pu.ago`, `pu.money`: how this reader reads them), `pu_` and \
+`pu_n` (translated texts), `pu_url_of(user)` and `pu_icon_of(count)`, and all that your own \
+templates have.
 """
 
 
@@ -86,8 +87,8 @@ def views() -> Iterator[tuple[str, list[str]]]:
     """Yield the objects that templates receive, each with its public names."""
     told = " ".join(template.comment for template in templates())
     for name, kind in sorted(vars(pages).items()):
-        if inspect.isclass(kind) and re.search(rf"\([^)]*\b{name}\b", told):
-            names = dict.fromkeys(field.name for field in dataclasses.fields(kind))
+        if isinstance(kind, type) and re.search(rf"\([^)]*\b{name}\b", told):
+            names = dict.fromkeys(getattr(kind, "__dataclass_fields__", ()))
             for parent in kind.__mro__[:-1]:
                 for member, value in vars(parent).items():
                     names.setdefault(member, "()" if inspect.isfunction(value) else None)
