@@ -110,6 +110,8 @@ def login() -> ResponseReturnValue:
             refusal, code = PENDING, 403
         else:
             login_user(user)
+            if user.language:
+                session["language"] = user.language
             user.last_login_at = utc_now()
             db.session.commit()
             return redirect(local_path(request.args.get("next")) or url_for("product.home"))

@@ -1,4 +1,4 @@
-"""The language that a browser reads the product in.
+"""The language that people read the product in.
 
 The page Platform Users is in all of them; of the product's own texts only what leads there is.
 """
@@ -6,6 +6,9 @@ The page Platform Users is in all of them; of the product's own texts only what 
 from flask import Blueprint, Flask, abort, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, get_locale
+from flask_login import current_user
+
+from .models import db
 
 LANGUAGES = {
     "en": "English",
@@ -25,6 +28,8 @@ NAMES = {
         "Platform users": "Usuarios de la plataforma",
         "Language": "Idioma",
         "Sign out": "Cerrar sesión",
+        "Reason": "Motivo",
+        "Write to the support of your platform.": "Escribe al soporte de tu plataforma.",
     },
     "pt": {
         "Home": "Início",
@@ -35,6 +40,8 @@ NAMES = {
         "Platform users": "Usuários da plataforma",
         "Language": "Idioma",
         "Sign out": "Sair",
+        "Reason": "Motivo",
+        "Write to the support of your platform.": "Escreva para o suporte da sua plataforma.",
     },
     "ar": {
         "Home": "الرئيسية",
@@ -45,6 +52,8 @@ NAMES = {
         "Platform users": "مستخدمو المنصة",
         "Language": "اللغة",
         "Sign out": "تسجيل الخروج",
+        "Reason": "السبب",
+        "Write to the support of your platform.": "اكتب إلى دعم منصتك.",
     },
     "hi": {
         "Home": "मुखपृष्ठ",
@@ -55,9 +64,11 @@ NAMES = {
         "Platform users": "प्लेटफ़ॉर्म के उपयोगकर्ता",
         "Language": "भाषा",
         "Sign out": "साइन आउट",
+        "Reason": "कारण",
+        "Write to the support of your platform.": "अपने प्लेटफ़ॉर्म की सहायता टीम को लिखें।",
     },
 }
-"""What the product's frame is called."""
+"""What the product's frame is called, and what its sign-in page says to whoever is kept out."""
 
 pages = Blueprint("languages", __name__)
 
@@ -71,11 +82,14 @@ def init_app(app: Flask) -> None:
 
 @pages.post("/language")
 def choose() -> ResponseReturnValue:
-    """Keep the language for this browser."""
+    """Keep the language, for this browser and for whoever is signed in."""
     chosen = request.form.get("language")
     if chosen not in LANGUAGES:
         abort(404)
     session["language"] = chosen
+    if current_user.is_authenticated:
+        current_user.language = chosen
+        db.session.commit()
     return redirect(url_for("product.settings"), 303)
 
 

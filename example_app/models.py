@@ -110,6 +110,7 @@ class User(UserMixin, Model):  # type: ignore[misc]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_login_at: Mapped[datetime | None]
     timezone: Mapped[str | None] = mapped_column(String(64))
+    language: Mapped[str | None] = mapped_column(String(8))
 
     platform: Mapped[Platform] = relationship()
 

@@ -37,6 +37,10 @@ class ProductPolicy(Policy):
         """Return the time zone that this person chose."""
         return actor.timezone
 
+    def language_of(self, user: User) -> str | None:
+        """Return the language that this person chose."""
+        return user.language
+
     def declines_impersonation(self, actor: User, user: User) -> str | None:  # noqa: ARG002
         """Return the sentence that stops support where the user does not want them."""
         if user.open_to_support:

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from werkzeug.security import generate_password_hash
 
 from . import demo
+from .languages import LANGUAGES
 from .models import (
     AddOn,
     Campaign,
@@ -130,6 +131,7 @@ class Seeder:
             permissions=["view"] if role == "staff" else [],
             created_at=created,
             last_login_at=self.last_login(created, status),
+            language=locale.language if locale.language in LANGUAGES else None,
         )
         return user, locale
 

@@ -185,7 +185,7 @@ def _term(name: str, value: str, operators: Mapping[str, Read]) -> Term:
                 "themselves, put them in quotes: %(quoted)s.",
                 name=name,
                 names=", ".join(known.replace("_", "-") for known in operators),
-                quoted=f'"{name}:{value}"',
+                quoted='"' + name + ":" + value + '"',
             )
         )
     if not value.strip():

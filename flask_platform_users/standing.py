@@ -312,6 +312,8 @@ def used_by(user: UserDetails, usage: Mapping[str, int]) -> dict[str, int]:
 
 def title_of(mapping: Bound, limit: str) -> str:
     """Return what people call a limit."""
+    if limit == "channels":
+        return _("Channels")
     for count in mapping.channels:
         if count.name == limit:
             return channels(count.title)

@@ -24,7 +24,8 @@ OF_THE_HOST = (
     *("WhatsApp (WABA)", "WhatsApp", "Webchat", "Instagram", "Company"),
     *("Team members", "Contacts", "Templates", "Campaigns", "Support case"),
     *("Send onboarding email", "Extend trial", "Days", "Reason", "Inbox"),
-    *("Conversations", "Unread messages", "Latest", "API access", "Shared inbox"),
+    *("Plan", "plan", "New this month", "Never signed in", "Block ends this week"),
+    *("Over a limit", "Conversations", "Unread messages", "Latest", "API access", "Shared inbox"),
     *("Campaign reports", "Send the onboarding email to", "yes Over a limit"),
     *("By how many days should the subscription of", "go on"),
     "Write to the support of your platform",
@@ -80,28 +81,25 @@ class Read(HTMLParser):
         self.titled = titled
         self.text = ""
         self.others: list[str] = []
-        self._inside: list[str] = []
-        self._unread = 0
+        self._inside: list[tuple[str, bool]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
-        classes = values.get("class", "").split()
-        ours = "pu" in classes or "data-platform-users-banner" in values
+        ours = "pu" in values.get("class", "").split() or "data-platform-users-banner" in values
         if self._inside or ours or (self.titled and tag == "title"):
+            unread = tag in self.UNREAD or values.get("aria-hidden") == "true"
             if tag not in VOID:
-                self._inside.append(tag)
+                self._inside.append((tag, unread))
             self.others += [values[name] for name in self.ATTRIBUTES if values.get(name)]
-            self._unread += tag in self.UNREAD
             self.text += " "
 
     def handle_endtag(self, tag: str) -> None:
-        if self._inside and tag in self._inside:
-            while self._inside.pop() != tag:
+        if any(tag == inside for inside, _ in self._inside):
+            while self._inside.pop()[0] != tag:
                 pass
-            self._unread -= tag in self.UNREAD
 
     def handle_data(self, data: str) -> None:
-        if self._inside and not self._unread:
+        if self._inside and not any(unread for _, unread in self._inside):
             self.text += data
 
 

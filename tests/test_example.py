@@ -234,6 +234,9 @@ def customer(product: Flask) -> User:
             User.status == "active", User.role == "agent", User.platform_id == 1
         )
         user = db.session.scalars(taken.order_by(User.id).offset(next(NUMBERS)).limit(1)).one()
+        user.language = None  # they read English
+        db.session.commit()
+        db.session.refresh(user)
         db.session.expunge(user)
     return user
 
@@ -352,3 +355,19 @@ def test_the_log_tells_who_really_asks(
         f"GET /team 200 user 1 seen as user {customer.id}",
         f"GET /team 200 user {customer.id}",
     ]
+
+
+def test_whoever_is_blocked_is_told_in_the_language_that_they_chose(
+    product: Flask, customer: User
+) -> None:
+    """The owner sees the same beforehand, on a page that stays in English."""
+    browser = signed_in(product, customer.email)
+    assert sent(browser, "/language", "/settings", language="es").status_code == 303
+    owner = signed_in(product, "owner@acme.example")
+    form = owner.get(f"/platform/users/do/block/{customer.id}?reason=Spam").text
+    told = "Motivo: <bdi>Spam</bdi></p>\n  <p>Escribe al soporte de tu plataforma.</p>"
+    assert 'lang="es" dir="ltr"' in form
+    assert told in form
+    assert ">Block</h1>" in form
+    act(owner, "block", customer.id, reason="Spam")
+    assert told in browser.get("/contacts", follow_redirects=True).text

@@ -81,7 +81,45 @@ def test_a_page_says_what_is_wrong_and_shows_what_the_user_would_see(visit: Visi
     page.get_by_role("button", name="Block").click()
     expect(page.locator(".pu-summary")).to_be_focused()
     expect(page.get_by_label("Reason")).to_have_value("Overdue")
-    expect(page.locator(".pu-foreseen .notice")).to_contain_text("Reason: Overdue")
+    expect(page.locator(".pu-foreseen .notice")).to_contain_text("Overdue")
     page.get_by_role("link", name="Until").click()
     expect(page.get_by_label("Until")).to_be_focused()
     forget_refusals(visit)
+
+
+def test_every_action_opens_in_a_dialog_and_leaves_it_by_escape(visit: Visit) -> None:
+    visit.open("/id/20")
+    page = visit.page
+    dialog = page.locator("#pu-dialog")
+    links = page.get_by_role("navigation", name="Actions").locator("a")
+    labels = [text.strip() for text in links.all_text_contents()]
+    assert {"Assign plan", "Set status", "Add note", "Block", "Delete"} <= set(labels)
+    for at, label in enumerate(labels):
+        links.nth(at).evaluate("link => link.click()")
+        expect(dialog).to_be_visible()
+        heading = dialog.get_by_role("heading").first
+        if heading.text_content() not in {"This was not done", "Not found"}:
+            expect(heading).to_have_text(label)
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(page).to_have_url(f"{visit.address}/platform/users/id/20")
+    visit.complaints = [said for said in visit.complaints if "409" not in said]
+
+
+def test_a_plan_is_shown_and_then_given_without_leaving_the_page(visit: Visit) -> None:
+    visit.open("/id/22")
+    page = visit.page
+    page.evaluate("window.kept = true")
+    page.get_by_role("link", name="Assign plan").click()
+    dialog = page.get_by_role("dialog", name="Assign plan")
+    dialog.get_by_label("Scale").check()
+    dialog.get_by_label("Reason").fill("Pilot")
+    dialog.get_by_role("button", name="Show what changes").click()
+    expect(dialog.get_by_role("list", name="What it means")).to_be_visible()
+    expect(dialog.get_by_label("Reason")).to_have_value("Pilot")
+    dialog.get_by_role("button", name="Assign plan").dblclick()
+    expect(page.locator(".pu-message")).to_contain_text("assigned a plan to")
+    expect(page.locator(".pu-event-what", has_text="assigned a plan")).to_have_count(1)
+    assert page.evaluate("window.kept")
+    page.locator(".pu-message").get_by_role("button", name="Undo").click()
+    expect(page.locator(".pu-event-what", has_text="took back")).to_have_count(1)
