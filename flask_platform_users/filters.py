@@ -121,7 +121,7 @@ class Filter:
     @property
     def placeholder(self) -> str:
         """What it may be asked for, where there is nothing to choose from."""
-        return ">5" if self.kind == "number" else str(self.title).lower()
+        return ">5" if self.kind == "number" else "…"
 
     def example(self, value: str) -> str:
         """Return how a value is typed: ``company-size:large``."""

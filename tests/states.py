@@ -123,6 +123,19 @@ STATES: tuple[State, ...] = (
     State(name="list-filtered", path="/?q=an&status=active&channel=whatsapp"),
     State(name="list-one-row", path="/?q=user@acme"),
     State(name="list-no-result", path="/?q=nobody-at-all&status=blocked"),
+    State(name="list-not-understood", path="/?q=stauts:blocked ann", codes=(400,)),
+    State(name="list-emails", path="/?q=user@acme.example, nobody@acme.example&created=<30d"),
+    State(name="list-saved-view", path="/?q=signed-in:never"),
+    State(name="list-operators", path="/", then=click(".pu-operators summary"), floats=True),
+    State(
+        name="list-more-filters",
+        path="/?signed_in=never",
+        then=click(".pu-finder > .pu-drop summary"),
+        floats=True,
+    ),
+    State(
+        name="list-save-view", path="/?status=blocked", then=click(".pu-keep summary"), floats=True
+    ),
     State(name="list-long-name", path="/?q=wolfe"),
     State(name="list-100-rows", path="/?per_page=100"),
     State(name="list-deleted", path="/?status=deleted"),
@@ -132,6 +145,7 @@ STATES: tuple[State, ...] = (
     State(name="list-message-undo", path="/?done={done}"),
     State(name="list-unchanged", path="/?unchanged=1"),
     State(name="list-row-menu", path="/", then=click("tbody tr:nth-child(3) summary"), floats=True),
+    State(name="list-columns", path="/", then=click(".pu-choose-columns > summary"), floats=True),
     State(name="list-chosen", path="/", then=tick(4), floats=True),
     State(name="list-many-chosen", path="/", who="third", then=tick(2), floats=True),
     State(name="list-many-menu", path="/", who="third", then=click(".pu-bar summary"), floats=True),

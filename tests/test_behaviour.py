@@ -1151,14 +1151,14 @@ def test_no_answer_holds_a_style_a_script_or_a_handler(scene: Scene) -> None:
 def test_the_page_stands_in_the_hosts_layout(scene: Scene) -> None:
     """With its title, its stylesheet and its content where the host's blocks are."""
     page = scene.world.see(scene.client).page
-    assert page.one("title").text.startswith("Platform users")
+    assert page.one("head").one("title").text.startswith("Platform users")
     sheet = page.one("head").one("link", rel="stylesheet").attributes["href"]
     response = scene.world.client().get(sheet)
     assert response.status_code == 200
     response.close()
     if "layout.html" in scene.world.app.jinja_env.list_templates():
         assert page.all("nav")[0].text.startswith("Acme · signed in as")
-        assert page.one("title").text.endswith("· Acme")
+        assert page.one("head").one("title").text.endswith("· Acme")
 
 
 XSS = [
