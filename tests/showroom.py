@@ -71,6 +71,7 @@ class Showroom(Product):
         for name in ("blocked", "deleted", "over", "impersonated"):
             self.keys[name], self.names[name] = self.some_user()
         self.keys["broken"] = self.add("Billie Broken", BROKEN)
+        self.keys["arabic"] = self.add("ليلى حداد", "layla@post.example", language="ar")
         self.keys["long"] = self.add(LONG_NAME, f"{'very.long.name.' * 4}@post.example")
         with self.app.app_context():
             starter = db.session.scalars(
@@ -96,7 +97,15 @@ class Showroom(Product):
         self.add("Solveig Allein", SINGLE, role="owner", platform=alone)
         self.add("Nico Nemo", NOBODYS, role="owner", platform=2)
 
-    def add(self, name: str, email: str, *, role: str = "agent", platform: int = 1) -> int:
+    def add(
+        self,
+        name: str,
+        email: str,
+        *,
+        role: str = "agent",
+        platform: int = 1,
+        language: str | None = None,
+    ) -> int:
         """Add somebody, and return their key."""
         with self.app.app_context():
             hashed = db.session.scalars(sa.select(User.password_hash).limit(1)).one()
@@ -108,6 +117,7 @@ class Showroom(Product):
                 phone="+49 151 00000000",
                 role=role,
                 status="active",
+                language=language,
             )
             db.session.add(user)
             db.session.commit()
