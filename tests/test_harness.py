@@ -22,7 +22,7 @@ def harness(name: str, *arguments: str) -> Any:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
