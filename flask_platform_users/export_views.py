@@ -11,6 +11,7 @@ from .directory import Directory, ListQuery
 from .door import Door, asked
 from .export import EXPORT, HISTORY, USERS, apart, csv_of_users, record_export
 from .history import History, HistoryQuery, people_meant
+from .i18n import english
 from .listing import order_of, query_of
 from .schemas import HistorySchema
 
@@ -31,7 +32,8 @@ class ExportViews:
         query = query_of(wanted, descending=descending)
         mapping = directory.mapping
         listed = there(mapping, deleted=query.population == "deleted")
-        parts = parts_of(shown(listed, self.door.preferences().all()), mapping)
+        with english():
+            parts = parts_of(shown(listed, self.door.preferences().all()), mapping)
         self._record(USERS, directory.total(query), [query.told])
         return _streamed(
             directory, "users.csv", lambda read: csv_of_users(read, query, sort, parts)

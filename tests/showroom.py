@@ -16,12 +16,12 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from example_app import create_app
 from example_app.models import Channel, Plan, Platform, Subscription, User, db, utc_now
 from example_app.platform_users import ProductPolicy
 from flask_platform_users import ModelBilling
 
 from .product import USERS, Product
+from .skins import dressed
 
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Nachfahrin der Großbäckerei am Rathausmarkt"
 WHY = "She says that a campaign was sent twice; looking at it with her"
@@ -71,6 +71,7 @@ class Showroom(Product):
         for name in ("blocked", "deleted", "over", "impersonated"):
             self.keys[name], self.names[name] = self.some_user()
         self.keys["broken"] = self.add("Billie Broken", BROKEN)
+        self.keys["arabic"] = self.add("ليلى حداد", "layla@post.example", language="ar")
         self.keys["long"] = self.add(LONG_NAME, f"{'very.long.name.' * 4}@post.example")
         with self.app.app_context():
             starter = db.session.scalars(
@@ -96,7 +97,15 @@ class Showroom(Product):
         self.add("Solveig Allein", SINGLE, role="owner", platform=alone)
         self.add("Nico Nemo", NOBODYS, role="owner", platform=2)
 
-    def add(self, name: str, email: str, *, role: str = "agent", platform: int = 1) -> int:
+    def add(
+        self,
+        name: str,
+        email: str,
+        *,
+        role: str = "agent",
+        platform: int = 1,
+        language: str | None = None,
+    ) -> int:
         """Add somebody, and return their key."""
         with self.app.app_context():
             hashed = db.session.scalars(sa.select(User.password_hash).limit(1)).one()
@@ -108,6 +117,7 @@ class Showroom(Product):
                 phone="+49 151 00000000",
                 role=role,
                 status="active",
+                language=language,
             )
             db.session.add(user)
             db.session.commit()
@@ -276,12 +286,10 @@ class Showroom(Product):
 
 
 @contextmanager
-def opened(folder: Path | None = None) -> Iterator[Showroom]:
-    """Make everything on a SQLite database, and serve it until the end."""
+def opened(folder: Path | None = None, *, skin: str | None = None) -> Iterator[Showroom]:
+    """Make everything on a SQLite database, and serve it until the end, in the layout of a skin."""
     with tempfile.TemporaryDirectory(dir=folder) as place, _spoilt():
-        app = create_app(
-            f"sqlite:///{Path(place) / 'showroom.sqlite3'}", config={"SECRET_KEY": "secret"}
-        )
+        app = dressed(f"sqlite:///{Path(place) / 'showroom.sqlite3'}", skin)
         app.logger.disabled = True  # what breaks here breaks on purpose
 
         @app.before_request

@@ -162,6 +162,7 @@ STATES: tuple[State, ...] = (
         name="details-more", path="/id/{active}", then=click(".pu-action-bar summary"), floats=True
     ),
     State(name="details-limits", path="/id/{over}", then=click(".pu-more summary")),
+    State(name="form-block-arabic", path="/do/block/{arabic}?reason=Spam"),
     State(name="dialog-block", path="/id/{active}", then=asked("block"), floats=True),
     State(
         name="dialog-block-errors",

@@ -21,10 +21,11 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from example_app import create_app
-from example_app.models import OutgoingMail, Platform, Subscription, User, db
+from example_app.models import OutgoingMail, Plan, Platform, Subscription, User, db
 from flask_platform_users import PlatformUsers
 from flask_platform_users.jobs import Jobs
 
+from .html import parse
 from .product import fill
 
 ROOT = Path(__file__).parent.parent
@@ -155,6 +156,34 @@ def test_the_products_own_actions_stand_in_the_menu_and_on_the_details(product: 
         text = client.get(page).text
         for label in ("Send onboarding email", "Extend trial"):
             assert label in text
+
+
+def test_a_users_actions_stand_by_their_weight(product: Flask) -> None:
+    """The main ones first, the dangerous ones apart, and everything else in a menu."""
+    client = signed_in(product, "owner@acme.example")
+    page = parse(client.get("/platform/users/id/" + key_of(product)).text)
+    actions = page.one("nav", aria_label="Actions")
+    buttons = [link.text for link in actions.all("a", class_="pu-button")]
+    menu = [link.text for link in actions.all("a", class_="pu-menu-item")]
+    assert buttons == ["Log in as", "Assign plan", "Block", "Delete"]
+    assert {"Set status", "Add note", "Extend trial"} <= set(menu)
+    apart = [link.text for link in actions.all("a", class_="pu-button-warn")]
+    assert apart == ["Block", "Delete"]
+
+
+def test_a_user_over_a_limit_is_told_in_words_beside_the_bar(product: Flask) -> None:
+    client, key = signed_in(product, "owner@acme.example"), int(key_of(product))
+    with product.app_context():
+        held = db.session.scalars(select(Subscription).filter_by(user_id=key)).one()
+        plan_id = held.plan_id
+        plan = db.session.get_one(Plan, plan_id)
+        limit, plan.max_contacts = plan.max_contacts, 1
+        db.session.commit()
+    usage = parse(client.get(f"/platform/users/id/{key}").text).one(class_="pu-usage-over")
+    assert re.fullmatch(r"Contacts (\d+) of 1 (\d+) over the limit", usage.text)
+    with product.app_context():
+        db.session.get_one(Plan, plan_id).max_contacts = limit
+        db.session.commit()
 
 
 def key_of(product: Flask, email: str = "user@acme.example") -> str:

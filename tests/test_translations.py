@@ -313,6 +313,13 @@ def test_what_is_wrong_with_a_field_is_said_in_the_readers_language(spanish: Pro
     assert "No es una opción." in spanish.act("set_status", key, status="odd").text
 
 
+def test_a_file_is_in_english_whoever_asks_for_it(spanish: Product) -> None:
+    token = {"csrf_token": spanish.hidden(spanish.owner.get(f"{USERS}/").text)["csrf_token"]}
+    lines = spanish.owner.post(f"{USERS}/users.csv?q=owner@acme", data=token).text.splitlines()
+    assert '"Status"' in lines[0]
+    assert '"Active"' in lines[1]
+
+
 def test_arabic_is_written_from_right_to_left(product: Product) -> None:
     choose(product, "ar")
     page = parse(product.owner.get(f"{USERS}/").text)
