@@ -1,4 +1,4 @@
-"""Look at every state of every page: `python -m tests.gallery [--only TEXT] [--axe] …`.
+"""Look at every state of every page: `python -m tests.gallery [--only TEXT] [--skin NAME] [--axe]`.
 
 Each is reached once, then seen at two widths, light and dark, from left to right and from right to
 left. The pictures, an index of them and contact sheets lie in `screenshots/`.
@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from .browser.axe import violations
 from .browser.conftest import launch
 from .showroom import Showroom, opened
+from .skins import SKINS
 from .states import STATES, State
 
 ROOT = Path(__file__).parent.parent
@@ -57,11 +58,12 @@ LOOKS = [Look(*look) for look in itertools.product((1280, 390), ("light", "dark"
 
 
 class Visitors:
-    """A context for each person, made when they are first needed."""
+    """A context for each person, made when they are first needed, and the folder of pictures."""
 
-    def __init__(self, browser: Browser, room: Showroom) -> None:
+    def __init__(self, browser: Browser, room: Showroom, folder: Path = PICTURES) -> None:
         self.browser = browser
         self.room = room
+        self.folder = folder
         self._contexts: dict[str, BrowserContext] = {}
 
     def context(self, who: str) -> BrowserContext:
@@ -87,9 +89,9 @@ class Visitors:
             page.close()
 
 
-def take(page: Page, state: State, look: Look) -> None:
+def take(page: Page, state: State, look: Look, folder: Path) -> None:
     """Take a picture of a page, of no more than is worth looking at."""
-    path = PICTURES / str(look) / f"{state.name}.png"
+    path = folder / str(look) / f"{state.name}.png"
     if state.floats:
         page.screenshot(path=path)
         return
@@ -108,7 +110,7 @@ def look_at(visitors: Visitors, states: Sequence[State], *, pictures: bool, axe:
                 for look in LOOKS:
                     look.put_on(page)
                     if pictures:
-                        take(page, state, look)
+                        take(page, state, look, visitors.folder)
                     for line in violations(page) if axe else ():
                         found += 1
                         print(f"         {look}: {line}")
@@ -158,19 +160,19 @@ figure {{ margin: 0; }} img {{ width: 100%; max-height: {width * 1.4 if columns 
 object-fit: cover; object-position: top; display: block; }}</style>{cells}"""
 
 
-def make_sheets(browser: Browser, states: Sequence[State]) -> None:
+def make_sheets(browser: Browser, states: Sequence[State], folder: Path) -> None:
     """Make the index and the contact sheets of the pictures that were taken."""
-    (PICTURES / "index.html").write_text(index(states))
+    (folder / "index.html").write_text(index(states))
     page = browser.new_page(viewport={"width": 1600, "height": 900})
     for look in LOOKS:
-        taken = [state for state in states if (PICTURES / str(look) / f"{state.name}.png").exists()]
+        taken = [state for state in states if (folder / str(look) / f"{state.name}.png").exists()]
         per_sheet = 6 if look.width > 500 else 10
         parts = [taken[first : first + per_sheet] for first in range(0, len(taken), per_sheet)]
         for number, part in enumerate(parts, start=1):
-            source = PICTURES / "sheet.html"
+            source = folder / "sheet.html"
             source.write_text(sheet(look, part))
             page.goto(source.as_uri())
-            page.screenshot(path=PICTURES / f"sheet-{look}-{number:02}.png", full_page=True)
+            page.screenshot(path=folder / f"sheet-{look}-{number:02}.png", full_page=True)
             source.unlink()
 
 
@@ -200,24 +202,26 @@ def main() -> int:
     parser.add_argument("--axe", action="store_true", help="try each against WCAG 2.2 AA too")
     parser.add_argument("--no-pictures", action="store_true", help="take no pictures")
     parser.add_argument("--docs", action="store_true", help="renew the pictures in docs/ instead")
+    parser.add_argument("--skin", choices=SKINS, help="in the layout of another product")
     options = parser.parse_args()
+    folder = PICTURES / (options.skin or "")
     states = [state for state in STATES if options.only in state.name]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     started = time.monotonic()
-    with opened() as room, sync_playwright() as playwright:
+    with opened(skin=options.skin) as room, sync_playwright() as playwright:
         browser = launch(playwright)
-        visitors = Visitors(browser, room)
+        visitors = Visitors(browser, room, folder)
         if options.docs:
             write_docs(visitors)
             return 0
         pictures = not options.no_pictures
         if pictures and not options.only:
-            shutil.rmtree(PICTURES, ignore_errors=True)
-        PICTURES.mkdir(exist_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
         wrong = look_at(visitors, states, pictures=pictures, axe=options.axe)
         if pictures:
-            make_sheets(browser, states)
-            print(PICTURES / "index.html")
+            make_sheets(browser, states, folder)
+            print(folder / "index.html")
         browser.close()
     print(f"after {time.monotonic() - started:.0f} s")
     return 1 if wrong else 0

@@ -16,12 +16,12 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from example_app import create_app
 from example_app.models import Channel, Plan, Platform, Subscription, User, db, utc_now
 from example_app.platform_users import ProductPolicy
 from flask_platform_users import ModelBilling
 
 from .product import USERS, Product
+from .skins import dressed
 
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Nachfahrin der Großbäckerei am Rathausmarkt"
 WHY = "She says that a campaign was sent twice; looking at it with her"
@@ -286,12 +286,10 @@ class Showroom(Product):
 
 
 @contextmanager
-def opened(folder: Path | None = None) -> Iterator[Showroom]:
-    """Make everything on a SQLite database, and serve it until the end."""
+def opened(folder: Path | None = None, *, skin: str | None = None) -> Iterator[Showroom]:
+    """Make everything on a SQLite database, and serve it until the end, in the layout of a skin."""
     with tempfile.TemporaryDirectory(dir=folder) as place, _spoilt():
-        app = create_app(
-            f"sqlite:///{Path(place) / 'showroom.sqlite3'}", config={"SECRET_KEY": "secret"}
-        )
+        app = dressed(f"sqlite:///{Path(place) / 'showroom.sqlite3'}", skin)
         app.logger.disabled = True  # what breaks here breaks on purpose
 
         @app.before_request

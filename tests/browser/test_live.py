@@ -34,14 +34,14 @@ def test_pages_orders_and_filters_come_without_a_reload_and_back_leads_back(visi
     expect(page.locator(".pu-sort").first).to_be_focused()
     page.locator(".pu-card-link", has_text="Inactive").click()
     expect(page.locator(".pu-chip")).to_have_count(1)
-    expect(page.locator("#pu-status")).to_have_value("inactive")
+    expect(page.locator("#pu-filter-status")).to_have_value("inactive")
     expect(page.locator(".pu-card-current")).to_contain_text("Inactive")
     page.locator(".pu-chip").click()
     expect(page.locator(".pu-chip")).to_have_count(0)
-    expect(page.locator("#pu-status")).to_have_value("")
+    expect(page.locator("#pu-filter-status")).to_have_value("")
     page.go_back()
     expect(page.locator(".pu-chip")).to_have_count(1)
-    expect(page.locator("#pu-status")).to_have_value("inactive")
+    expect(page.locator("#pu-filter-status")).to_have_value("inactive")
     page.go_back()
     page.go_back()
     expect(number).to_contain_text("26")
@@ -81,6 +81,29 @@ def test_searching_follows_the_typing_and_is_one_step_of_the_history(visit: Visi
     expect(page.get_by_role("rowheader")).to_have_count(25)
     expect(search).to_have_value("")
     assert is_kept(visit)
+
+
+def test_a_search_half_typed_is_told_and_a_view_of_it_kept_without_leaving(visit: Visit) -> None:
+    visit.open("/")
+    page = visit.page
+    mark(visit)
+    search = page.locator("[data-pu-search] [type=search]")
+    search.press_sequentially("stauts:blocked")
+    expect(page.locator("#pu-wrong")).to_contain_text("There is no filter “stauts”")
+    expect(search).to_be_focused()
+    expect(search).to_have_value("stauts:blocked")
+    assert is_kept(visit)
+    visit.complaints.clear()  # the browser notes the answer 400
+    search.fill("status:blocked")
+    expect(page.locator("#pu-wrong")).to_have_count(0)
+    expect(page.get_by_role("list", name="Filters in force")).to_contain_text("Status: Blocked")
+    page.get_by_text("Save this view").click()
+    page.get_by_label("Name of the view").fill("Out")
+    page.get_by_role("button", name="Save", exact=True).click()
+    tab = page.get_by_role("link", name="Out", exact=True)
+    expect(tab).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Delete this view").click()
+    expect(tab).to_have_count(0)
 
 
 def test_ticks_outlast_a_search(visit: Visit) -> None:
