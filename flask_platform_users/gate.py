@@ -116,7 +116,7 @@ class Gate:
     def _answer(self, mine: Sequence[Standing], zone: tzinfo) -> SignIn:
         if not mine or any(self._admits(standing) for standing in mine):
             return SignIn()
-        return SignIn(sentence=_refusal(mine[0], zone), reason=mine[0].reason)
+        return SignIn(sentence=str(_refusal(mine[0], zone)), reason=mine[0].reason)
 
     def platforms_of(self, person: Any) -> list[Any]:
         """Return the keys of the platforms that a person is a user of. One statement."""
