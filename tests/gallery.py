@@ -1,4 +1,4 @@
-"""Look at every state of every page: `python -m tests.gallery [--only TEXT] [--skin NAME] [--axe]`.
+"""Look at every state of every page: `python -m tests.gallery [--only TEXT] [--look TEXT] [--axe]`.
 
 Each is reached once, then seen at two widths, light and dark, from left to right and from right to
 left. The pictures, an index of them and contact sheets lie in `screenshots/`.
@@ -93,6 +93,7 @@ def take(page: Page, state: State, look: Look, folder: Path) -> None:
     """Take a picture of a page, of no more than is worth looking at."""
     path = folder / str(look) / f"{state.name}.png"
     if state.floats:
+        page.evaluate("document.querySelector('details[open] > :not(summary)')?.scrollIntoView(false)")
         page.screenshot(path=path)
         return
     height = page.evaluate("document.documentElement.scrollHeight")
@@ -100,14 +101,21 @@ def take(page: Page, state: State, look: Look, folder: Path) -> None:
     page.screenshot(path=path, full_page=True, clip=clip)  # type: ignore[arg-type]
 
 
-def look_at(visitors: Visitors, states: Sequence[State], *, pictures: bool, axe: bool) -> int:
+def look_at(
+    visitors: Visitors,
+    states: Sequence[State],
+    looks: Sequence[Look],
+    *,
+    pictures: bool,
+    axe: bool,
+) -> int:
     """Look at all states; return how many were not reached, and how often a rule is broken."""
     failed = found = 0
     for number, state in enumerate(states, start=1):
         print(f"{number:>3}/{len(states)}  {state.name}", flush=True)
         try:
             with visitors.at(state) as page:
-                for look in LOOKS:
+                for look in looks:
                     look.put_on(page)
                     if pictures:
                         take(page, state, look, visitors.folder)
@@ -117,7 +125,7 @@ def look_at(visitors: Visitors, states: Sequence[State], *, pictures: bool, axe:
         except Exception as error:
             failed += 1
             print(f"         not reached: {str(error).splitlines()[0]}")
-    print(f"{len(states)} states × {len(LOOKS)} looks, {failed} states not reached", end="")
+    print(f"{len(states)} states × {len(looks)} looks, {failed} states not reached", end="")
     print(f", {found} violations of WCAG 2.2 AA" if axe else "")
     return failed + found
 
@@ -199,6 +207,7 @@ def main() -> int:
     """Go through the states that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.gallery", description=__doc__)
     parser.add_argument("--only", default="", help="only states whose name contains this")
+    parser.add_argument("--look", default="", help="only looks such as 390-dark-rtl")
     parser.add_argument("--axe", action="store_true", help="try each against WCAG 2.2 AA too")
     parser.add_argument("--no-pictures", action="store_true", help="take no pictures")
     parser.add_argument("--docs", action="store_true", help="renew the pictures in docs/ instead")
@@ -206,6 +215,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = PICTURES / (options.skin or "")
     states = [state for state in STATES if options.only in state.name]
+    looks = [look for look in LOOKS if options.look in str(look)]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     started = time.monotonic()
     with opened(skin=options.skin) as room, sync_playwright() as playwright:
@@ -215,10 +225,10 @@ def main() -> int:
             write_docs(visitors)
             return 0
         pictures = not options.no_pictures
-        if pictures and not options.only:
+        if pictures and not options.only and not options.look:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-        wrong = look_at(visitors, states, pictures=pictures, axe=options.axe)
+        wrong = look_at(visitors, states, looks, pictures=pictures, axe=options.axe)
         if pictures:
             make_sheets(browser, states, folder)
             print(folder / "index.html")
