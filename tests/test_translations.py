@@ -98,7 +98,6 @@ def forms(message: Message) -> list[str]:
     return [message.string] if isinstance(message.string, str) else list(message.string or ())
 
 
-@FILLING
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_every_text_of_the_code_is_in_each_catalogue_and_no_other(code: str) -> None:
     there, wanted = set(texts(catalogue(code))), set(texts(said()))
@@ -131,7 +130,6 @@ def test_every_text_is_translated(code: str) -> None:
     assert missing == []
 
 
-@FILLING
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_compiled_catalogue_is_that_of_the_texts(code: str) -> None:
     made = BytesIO()
