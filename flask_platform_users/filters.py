@@ -18,7 +18,7 @@ from .models import as_kept
 from .moments import bounds_of, read_moment, read_number, say_moment, span_of
 from .search import SearchError, Term
 
-YES_NO = {"yes": lazy("Yes"), "no": lazy("No")}
+YES_NO = {"yes": lazy("yes"), "no": lazy("no")}
 LONGEST = 100
 """So many characters a value may have."""
 

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from .binding import NOW, Mapping
-from .formatting import STATUS_LABELS, moment
-from .i18n import _
+from .formatting import moment
+from .i18n import _, lazy
 from .inspection import clause
 from .models import as_utc
 
@@ -116,7 +116,7 @@ class Gate:
     def _answer(self, mine: Sequence[Standing], zone: tzinfo) -> SignIn:
         if not mine or any(self._admits(standing) for standing in mine):
             return SignIn()
-        return SignIn(sentence=_refusal(mine[0], zone), reason=mine[0].reason)
+        return SignIn(sentence=str(_refusal(mine[0], zone)), reason=mine[0].reason)
 
     def platforms_of(self, person: Any) -> list[Any]:
         """Return the keys of the platforms that a person is a user of. One statement."""
@@ -166,10 +166,17 @@ class Gate:
         ]
 
 
+_SAID = {
+    "blocked": lazy("This account is blocked."),
+    "inactive": lazy("This account is inactive."),
+    "pending": lazy("This account is pending."),
+}
+
+
 def _refusal(standing: Standing, zone: tzinfo) -> str:
     if standing.deleted:
         return _("This account was deleted.")
     if standing.blocked_until is not None:
         until = moment(standing.blocked_until, zone)
         return _("This account is blocked until %(moment)s.", moment=until)
-    return _("This account is %(status)s.", status=STATUS_LABELS[standing.status].lower())
+    return _SAID[standing.status]

@@ -159,7 +159,7 @@ class Lazy:
         return self._text % self._values if self._values else self._text
 
     def __str__(self) -> str:
-        return gettext(self._text, **self._values)
+        return str.__str__(gettext(self._text, **self._values))  # no text that knows more
 
     def __repr__(self) -> str:
         return repr(str(self))
@@ -197,7 +197,7 @@ class Lazy:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copying and pickling ask for what a text need not have
             raise AttributeError(name)
-        return getattr(str(self), name)
+        return getattr(gettext(self._text, **self._values), name)
 
 
 def lazy(text: str, /, **values: object) -> str:

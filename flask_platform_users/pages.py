@@ -471,6 +471,7 @@ class DetailsPage:
     """One user.
 
     Attributes:
+        own_columns: the columns that the host has added to the list.
         subject: what the panels are made from.
         panels: the sections, in order.
         actions: what can be done to the user.
@@ -480,6 +481,7 @@ class DetailsPage:
     """
 
     shows: frozenset[str]
+    own_columns: Sequence[Column]
     user: UserDetails
     subject: Subject
     panels: Sequence[Shown]

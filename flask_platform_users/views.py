@@ -289,6 +289,7 @@ class PageViews:
             "details.html",
             view=DetailsPage(
                 shows=fields_shown(extension.mapping.users),
+                own_columns=list(extension.mapping.own_columns),
                 user=user,
                 subject=subject,
                 panels=[shown for panel in self.panels if (shown := panel.shown(subject))],

@@ -280,10 +280,10 @@ def print_guesses(terminalreporter: Any) -> None:
 def print_doors(terminalreporter: Any) -> None:
     """Print by which doors each action was reached on each host, always the same object."""
     found = {
-        host: doors
+        value[0]: value[1]
         for outcome in ("passed", "failed")
         for report in terminalreporter.stats.get(outcome, ())
-        for name, (host, doors) in getattr(report, "user_properties", ())
+        for name, value in getattr(report, "user_properties", ())
         if name == "doors"
     }
     if not found:

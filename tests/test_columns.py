@@ -203,6 +203,13 @@ def test_an_own_column_is_in_the_api_and_in_its_description(tmp_path: Path) -> N
         assert described["company"].items() >= {"type": ["string", "null"]}.items()
 
 
+@on_host("a-enum")
+def test_an_own_column_is_on_the_details_page(own: World) -> None:
+    office = Office(own)
+    page = office.client.get(own.user_url(office.user)).text
+    assert "Mailbox</dt>" in page
+
+
 def choose(office: Office, *names: str, **arguments: str) -> TestResponse:
     """Send the form that says which columns to show."""
     token = hidden(office.client.get(office.world.url()))["csrf_token"]

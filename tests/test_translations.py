@@ -49,6 +49,7 @@ SPANISH = {
     "Blocked": "Bloqueado",
     "Block": "Bloquear",
     "none": "nada",
+    "This account is blocked.": "Esta cuenta está bloqueada.",
     "just now": "ahora mismo",
     "%(user)s is blocked already.": "%(user)s ya está bloqueado.",
     "{who} blocked {user}.": "{who} bloqueó a {user}.",
@@ -296,6 +297,18 @@ def test_the_history_is_kept_in_english_and_read_in_each_language(spanish: Produ
     assert change == ("Status", ("Active", "Blocked"))
     choose(spanish, "en")
     assert f"owner@acme.example blocked {name}." in spanish.owner.get(done).text
+
+
+def test_somebody_who_may_not_sign_in_is_told_in_their_language(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, _name = product.some_user()
+    product.act("set_status", key, status="blocked")
+    monkeypatch.setattr(product.extension.policy, "language_of", lambda _: "es")
+    with product.app.test_request_context():
+        sentence = product.extension.may_sign_in(product.user(key)).sentence
+    assert sentence == "Esta cuenta está bloqueada."
+    assert type(sentence) is str  # sessions of some products keep nothing that is only like one
 
 
 def test_a_form_that_was_opened_in_another_language_is_not_stale(product: Product) -> None:

@@ -379,7 +379,8 @@ async function ask(link) {
   link.ariaBusy = null;
   const menu = link.closest(".pu-menu");
   if (menu) menu.open = false;
-  const content = answer && isOurs(answer, link.href) && contentOf(answer);
+  const same = answer?.url.pathname === new URL(link.href).pathname;
+  const content = same && contentOf(answer); // a refusal is an answer too
   if (!content) return leave(link.href);
   opener = link;
   open(content);

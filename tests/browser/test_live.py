@@ -83,6 +83,29 @@ def test_searching_follows_the_typing_and_is_one_step_of_the_history(visit: Visi
     assert is_kept(visit)
 
 
+def test_a_search_half_typed_is_told_and_a_view_of_it_kept_without_leaving(visit: Visit) -> None:
+    visit.open("/")
+    page = visit.page
+    mark(visit)
+    search = page.locator("[data-pu-search] [type=search]")
+    search.press_sequentially("stauts:blocked")
+    expect(page.locator("#pu-wrong")).to_contain_text("There is no filter “stauts”")
+    expect(search).to_be_focused()
+    expect(search).to_have_value("stauts:blocked")
+    assert is_kept(visit)
+    visit.complaints.clear()  # the browser notes the answer 400
+    search.fill("status:blocked")
+    expect(page.locator("#pu-wrong")).to_have_count(0)
+    expect(page.get_by_role("list", name="Filters in force")).to_contain_text("Status: Blocked")
+    page.get_by_text("Save this view").click()
+    page.get_by_label("Name of the view").fill("Out")
+    page.get_by_role("button", name="Save", exact=True).click()
+    tab = page.get_by_role("link", name="Out", exact=True)
+    expect(tab).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Delete this view").click()
+    expect(tab).to_have_count(0)
+
+
 def test_ticks_outlast_a_search(visit: Visit) -> None:
     visit.open("/?q=olm")
     page = visit.page

@@ -44,7 +44,7 @@ def test_the_whole_story_works_without_javascript(visit: Visit) -> None:
     expect(page.get_by_role("rowheader")).to_have_count(1)
     expect(page.get_by_label("Username or email")).to_have_value("ada holm")
 
-    page.locator("form").get_by_role("link", name="Clear").click()
+    page.get_by_role("link", name="Clear all").click()
     expect(page.get_by_role("rowheader")).to_have_count(25)
 
     page.get_by_role("link", name="Inactive").click()
@@ -95,7 +95,7 @@ def test_the_keyboard_reaches_search_and_rows_in_order(visit: Visit) -> None:
     for _ in range(30):
         page.keyboard.press("Tab")
         names.append(page.evaluate("document.activeElement.textContent.trim()"))
-    assert names.index("Search") < names.index("Clear") < names.index("Ada Holm")
+    assert names.index("Search") < names.index("Clear all") < names.index("Ada Holm")
     assert names.index("Ada Holm") < names.index("Details of Ada Holm")
 
 
@@ -152,3 +152,27 @@ def test_an_owner_deletes_and_restores_without_javascript(visit: Visit) -> None:
     page.get_by_role("link", name="Restore").click()
     page.get_by_role("button", name="Restore").click()
     expect(page.locator(".pu-who .pu-status")).not_to_have_text("Deleted")
+
+
+@pytest.mark.parametrize("visit", WITHOUT_SCRIPT, indirect=True)
+def test_an_owner_chooses_columns_without_javascript(visit: Visit) -> None:
+    visit.open("/?q=user@acme")
+    page = visit.page
+    page.locator("summary", has_text="Columns").click()
+    page.get_by_label("Phone").uncheck()
+    page.get_by_role("button", name="Show these").click()
+    assert page.url.endswith("?q=user@acme") or page.url.endswith("?q=user%40acme")
+    heads = page.get_by_role("columnheader")
+    expect(heads.filter(has_text="Phone")).to_have_count(0)
+    expect(heads.filter(has_text="Company")).to_have_count(1)
+    page.locator("summary", has_text="Columns").click()
+    page.get_by_role("button", name="As usual").click()
+    expect(heads.filter(has_text="Phone")).to_have_count(1)
+
+
+def test_exact_moments_are_shown_to_who_comes_to_a_row_by_the_keyboard(visit: Visit) -> None:
+    visit.open("/?q=user@acme")
+    tip = visit.page.locator("tbody .pu-col-created .pu-tip")
+    assert tip.evaluate("tip => tip.offsetWidth") <= 1
+    visit.page.keyboard.press("j")
+    assert tip.evaluate("tip => tip.offsetWidth") > 50
