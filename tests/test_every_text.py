@@ -30,7 +30,7 @@ OF_THE_HOST = (
     *("Campaign reports", "Send the onboarding email to", "yes Over a limit"),
     *("By how many days should the subscription of", "go on"),
     *("New this month", "Never signed in", "Block ends this week", "Over a limit", "Plan"),
-    *("Write to the support of your platform", "People sign in at"),
+    *("Switchboard", "Write to the support of your platform", "People sign in at"),
     *NAMES["ar"].values(),
 )
 """What the example calls things, in texts of its own."""
