@@ -97,7 +97,17 @@ platform_users = PlatformUsers(
     cards=cards,
     filters=filters,
     views=views,
-    columns=[..., Column("company", User.company, label="Company", sort=True, search=True)],
+    columns=[
+        ...,
+        Column(
+            "company",
+            User.company,
+            label="Company",
+            cell="platform_users/cells/company.html",
+            sort=True,
+            search=True,
+        ),
+    ],
     billing=billing,
     actions=with_defaults(
         Block(reasons=["Subscription overdue", "Under review", "Spam"]),

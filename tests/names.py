@@ -22,8 +22,8 @@ What you may rely on when you replace something: these names change only with a 
 [changelog](../CHANGELOG.md), and a test compares them with the templates. \
 [Make it yours](make-it-yours.md) shows how to use them. Every template also has `pu` \
 (`pu.number`, `pu.day`, `pu.moment`, `pu.ago`, `pu.money`: how this reader reads them), `pu_` and \
-`pu_n` (translated texts), `pu_url_of(user)` and `pu_icon_of(count)`, and all that your own \
-templates have.
+`pu_n` (translated texts), `pu_url_of(user)`, `pu_icon_of(count)` and \
+`pu_sentence(event, actions)`, and all that your own templates have.
 """
 
 

@@ -146,6 +146,21 @@ def test_an_action_leads_back_to_the_page_below_the_path(
     assert f"/app/platform/users/id/{key}?done=" in place(browser.send(undo, {}, told))
 
 
+def test_what_somebody_keeps_of_the_list_leads_back_below_the_path(browser: Browser) -> None:
+    """A search under a name, and the columns that they want."""
+    listed = "/app/platform/users/?q=an&status=active"
+    page = browser.open(listed)
+    forms = {form.attributes["action"].partition("?")[0]: form for form in page.page.all("form")}
+    for path, fields in (("views", {"name": "Names with an"}), ("columns", {"column": "status"})):
+        action = forms[f"/app/platform/users/{path}"].attributes["action"]
+        led = place(browser.send(action, fields, page))
+        assert led.startswith("/app/platform/users/?")
+        assert browser.open(led).answer.status_code == 200
+    views = browser.open(listed).page.all("a", class_="pu-tab")
+    kept = {link.text: link.attributes["href"] for link in views}["Names with an"]
+    assert urljoin(SHOP + listed, kept).startswith(f"{SHOP}/app/platform/users/?")
+
+
 def test_who_is_not_signed_in_is_sent_to_the_sign_in_below_the_path(browser: Browser) -> None:
     """And comes back to where they wanted to go."""
     browser.client.delete_cookie("session", domain="shop.example", path="/")
