@@ -93,7 +93,10 @@ def take(page: Page, state: State, look: Look, folder: Path) -> None:
     """Take a picture of a page, of no more than is worth looking at."""
     path = folder / str(look) / f"{state.name}.png"
     if state.floats:
-        page.evaluate("document.querySelector('details[open] > :not(summary)')?.scrollIntoView(false)")
+        page.evaluate(
+            "document.querySelector('details[open] > :not(summary)')"
+            "?.scrollIntoView({ block: 'nearest' })"
+        )
         page.screenshot(path=path)
         return
     height = page.evaluate("document.documentElement.scrollHeight")

@@ -73,6 +73,20 @@ def send(**fields: str) -> Step:
     return step
 
 
+def keep(name: str) -> Step:
+    """Return a step that keeps what the list is narrowed by under a name, unless it is kept."""
+
+    def step(page: Page, _room: Showroom) -> None:
+        if not page.locator(".pu-keep").count():
+            return
+        page.locator(".pu-keep summary").click()
+        page.get_by_label("Name of the view").fill(name)
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.locator(".pu-tab[aria-current], #pu-view-fault").wait_for()
+
+    return step
+
+
 def asked(action: str, **fields: str) -> Step:
     """Return a step that asks for an action in a dialog, and sends what is filled in."""
 
@@ -135,6 +149,28 @@ STATES: tuple[State, ...] = (
     ),
     State(
         name="list-save-view", path="/?status=blocked", then=click(".pu-keep summary"), floats=True
+    ),
+    State(
+        name="list-save-view-errors",
+        path="/?status=blocked",
+        then=keep(" "),
+        codes=(400, 422),
+        floats=True,
+    ),
+    State(
+        name="list-own-view",
+        path="/?status=pending&role=agent",
+        who="third",
+        then=keep("Waiting agents"),
+    ),
+    State(
+        name="list-emails-unknown",
+        path="/?q=user@acme.example, nobody@acme.example, no-one@acme.example",
+        then=click(".pu-unknown summary"),
+    ),
+    State(name="list-over-limit", path="/?q=over-limit:yes"),
+    State(
+        name="list-keys", path="/", then=lambda page, _room: page.keyboard.press("?"), floats=True
     ),
     State(name="list-long-name", path="/?q=wolfe"),
     State(name="list-100-rows", path="/?per_page=100"),

@@ -29,6 +29,7 @@ function start() {
   root.addEventListener("toggle", toggled, true);
   document.addEventListener("click", clickedAnywhere);
   document.addEventListener("keydown", pressed);
+  for (const kind of ["focusin", "pointerover"]) root.addEventListener(kind, showTips);
   addEventListener("popstate", moved);
   addEventListener("pageshow", returned);
   dialog?.addEventListener("close", closed);
@@ -293,6 +294,7 @@ function submitted(event) {
 
 // A button that was pressed is not pressed again until there is an answer.
 function hold(form, button) {
+  glance?.abort();
   form.dataset.puSent = "true";
   button?.setAttribute("aria-disabled", "true");
 }
@@ -565,12 +567,18 @@ function pressed(event) {
   if (root.contains(at) && (pressedInMenu(event) || pressedInSearch(event))) {
     return event.preventDefault();
   }
+  if (event.key === "Escape") root.classList.add("pu-tips-off");
   if (at.isContentEditable || at.matches?.(`${TYPED}, select, textarea`)) return;
   const row = at.closest?.(".pu-table tbody tr");
   const key = { ArrowDown: row && "j", ArrowUp: row && "k", m: "." }[event.key] ?? event.key;
   if (key !== event.key && event.key !== "m" && at.matches("input, summary")) return;
   if ((event.key.length === 1 && !keysAreOn()) || !act(key, row)) return;
   event.preventDefault();
+}
+
+// What Escape has put away comes back with the next step of the focus or the pointer.
+function showTips() {
+  root.classList.remove("pu-tips-off");
 }
 
 function pressedInSearch(event) {
