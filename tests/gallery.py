@@ -193,15 +193,22 @@ def make_sheets(browser: Browser, states: Sequence[State], folder: Path) -> None
 def write_docs(visitors: Visitors) -> None:
     """Renew the pictures in docs/."""
     states = {state.name: state for state in STATES}
-    for name, state, width, height, scheme in (
-        ("list", "list", 1280, 900, "light"),
-        ("empty", "list-no-result", 1280, 900, "light"),
-        ("details-phone", "details-active", 390, 844, "dark"),
-        ("seen-as", "impersonation-banner", 1280, 720, "light"),
-        ("log-in-as-phone", "form-impersonate", 390, 760, "dark"),
+    for name, state, width, height, scheme, language in (
+        ("list", "list-filtered", 1280, 900, "light", "en"),
+        ("empty", "list-no-result", 1280, 900, "light", "en"),
+        ("details", "details-active", 1280, 900, "light", "en"),
+        ("details-phone", "details-active", 390, 844, "dark", "en"),
+        ("block", "dialog-block", 1280, 760, "light", "en"),
+        ("arabic", "list-filtered", 1280, 900, "dark", "ar"),
+        ("seen-as", "impersonation-banner", 1280, 720, "light", "en"),
+        ("log-in-as-phone", "form-impersonate", 390, 760, "dark", "en"),
     ):
         with visitors.at(states[state]) as page:
-            Look(width, scheme, "ltr").put_on(page)
+            if language != "en":
+                page.set_extra_http_headers({"Accept-Language": language})
+                page.reload()
+            direction = page.evaluate("getComputedStyle(document.documentElement).direction")
+            Look(width, scheme, direction).put_on(page)
             page.set_viewport_size({"width": width, "height": height})
             page.screenshot(path=DOCS / f"{name}.png")
 

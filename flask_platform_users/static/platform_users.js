@@ -40,8 +40,17 @@ function start() {
 function settle() {
   for (const button of page.querySelectorAll("[data-pu-keys]")) button.hidden = false;
   choose();
+  showTab(page.querySelector(".pu-tab[aria-current]"));
   clearTimeout(following);
   if (page.querySelector("[data-pu-waits]")) following = setTimeout(follow, 1000);
+}
+
+// Brings the tab of what is shown into its row, which scrolls where it is too long.
+function showTab(tab) {
+  const row = tab?.closest("nav");
+  if (!row) return;
+  const [inner, outer] = [tab, row].map((element) => element.getBoundingClientRect());
+  row.scrollLeft += Math.max(0, inner.right - outer.right) + Math.min(0, inner.left - outer.left);
 }
 
 function here() {
