@@ -232,7 +232,7 @@ STATES: tuple[State, ...] = (
     *_form("extend_trial", "over", days="900", reason=""),
     *_form("send_onboarding_email", refused=False),
     *_form("impersonate", reason="no"),
-    State(name="form-refused", path="/do/extend_trial/{active}", codes=(409,)),
+    State(name="form-refused", path="/do/unblock/{active}", codes=(409,)),
     State(name="many-form", path="/many/{asked}/block", who="fifth"),
     State(
         name="many-form-errors",
