@@ -138,6 +138,8 @@ def serve(port: int, url: str) -> "subprocess.Popen[str]":
         [sys.executable, "-m", "example_app"],
         cwd=ROOT,
         env=os.environ | {"PORT": str(port), "DATABASE_URL": url, "SECRET_KEY": "secret"},
+        # Whatever started the tests may have had this signal ignored, which is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
