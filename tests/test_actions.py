@@ -405,7 +405,7 @@ def test_no_name_and_no_reason_begins_a_line_of_the_log(
     assert all("\n" not in record.getMessage() for record in caplog.records)
 
 
-@on_host("d-strings")
+@pytest.mark.parametrize("used_world", ["d-strings/sqlite"], indirect=True)
 def test_the_refusals_of_one_person_are_kept_twenty_a_minute_and_two_hundred_a_day(
     office: Office,
 ) -> None:

@@ -272,6 +272,7 @@ def expected() -> dict[tuple[str, str], dict[str, int]]:
     return found
 
 
+@pytest.mark.parametrize("product", ["sqlite"], indirect=True)
 def test_every_address_answers_everybody_as_it_is_said_here(scene: Scene) -> None:
     declared, there = expected(), rules(scene.product)
     pairs = {(endpoint, method) for endpoint, methods in there.items() for method in methods}
