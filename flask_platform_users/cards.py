@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from .filters import Filter
 from .inspection import clause
-from .mapping import Predicate
+from .mapping import Predicate, readable
 
 WINDOW = timedelta(days=30)
 """New users are those of so long."""
@@ -43,7 +43,7 @@ class Card:
     @property
     def title(self) -> str:
         """The label, or one made from the name."""
-        return self.label or self.name.replace("_", " ").capitalize()
+        return self.label or readable(self.name)
 
     @property
     def predicate(self) -> sa.ColumnElement[bool] | None:

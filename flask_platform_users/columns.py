@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .formatting import STATUS_LABELS
 from .i18n import lazy
-from .mapping import Expression
+from .mapping import Expression, readable
 
 if TYPE_CHECKING:
     from .binding import Mapping
@@ -66,7 +66,7 @@ class Column:
     @property
     def title(self) -> str:
         """The label, or one made from the name."""
-        return str(self.label or self.name.replace("_", " ").capitalize())
+        return str(self.label or readable(self.name))
 
     def is_there(self, mapping: "Mapping", *, deleted: bool) -> bool:  # noqa: ARG002
         """Say whether the list has it, which is of deleted users or of all others."""

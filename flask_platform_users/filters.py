@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from .i18n import _, lazy
 from .inspection import clause, known_words, python_type, word
-from .mapping import Expression, Predicate
+from .mapping import Expression, Predicate, readable
 from .models import as_kept
 from .moments import bounds_of, read_moment, read_number, say_moment, span_of
 from .search import SearchError, Term
@@ -73,7 +73,7 @@ class Filter:
     @property
     def title(self) -> str:
         """The label, or one made from the name."""
-        return self.label or self.name.replace("_", " ").capitalize()
+        return self.label or readable(self.name)
 
     @property
     def operator(self) -> str:

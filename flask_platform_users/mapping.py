@@ -18,6 +18,11 @@ Predicate = sa.SQLColumnExpression[bool]
 STATUSES = ("active", "inactive", "blocked", "pending")
 
 
+def readable(name: str) -> str:
+    """Return what people call something that has a name only: ``Team members``."""
+    return name.replace("_", " ").capitalize()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Status:
     """A user's status, as one predicate for each of the four.
@@ -216,4 +221,4 @@ class Count:
     @property
     def title(self) -> str:
         """The label, or one made from the name."""
-        return self.label or self.name.replace("_", " ").capitalize()
+        return self.label or readable(self.name)

@@ -22,7 +22,7 @@ from .history import MEANT, Event, HistoryPage
 from .i18n import Language, _, again, lazy, ngettext
 from .impersonation import Receipt, Visit
 from .job_records import OPEN, WORKING, Job
-from .mapping import Count
+from .mapping import Count, readable
 from .orders import Prompt
 from .panels import Shown, Subject
 from .results import Page, Summary, UserDetails, UserRow
@@ -756,7 +756,7 @@ def sentence(event: Event, actions: Mapping[str, Action]) -> str:
         "" if event.user_key is None else _("user %(key)s", key=event.user_key)
     )
     action = actions.get(event.action)
-    label = action.label if action else event.action.replace("_", " ").capitalize()
+    label = action.label if action else readable(event.action)
     values = {"who": who, "action": label, "user": user}
     if event.outcome == "refused":
         if user:

@@ -7,14 +7,13 @@ from functools import cached_property
 from types import EllipsisType
 from typing import Any
 
-import sqlalchemy as sa
-
 from .directory import Directory
 from .history import Event
 from .i18n import lazy
-from .mapping import Count
+from .mapping import Count, readable
 from .results import Note, UserDetails
 from .standing import Entitlement, Standing, entitlements, standing_of, used_by
+from .transaction import recover
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ class Subject:
         try:
             return standing_of(self.directory, self.user)
         except Exception as error:
-            _recover(self, error)
+            recover(self.session, error)
             return error
 
 
@@ -94,7 +93,7 @@ class Panel:
     @property
     def title(self) -> str:
         """The label, or one made from the name."""
-        return self.label or self.name.replace("_", " ").capitalize()
+        return self.label or readable(self.name)
 
     def shown(self, subject: Subject) -> "Shown | None":
         """Read what it shows of a user; None if there is nothing to show."""
@@ -103,7 +102,7 @@ class Panel:
         try:
             data = self.data(subject)
         except Exception as error:
-            _recover(subject, error)
+            recover(subject.session, error)
             log.exception("The panel %r failed for user %r", self.name, subject.user.key)
             return Shown(panel=self, failed=True)
         return None if data is None else Shown(panel=self, data=data)
@@ -154,12 +153,6 @@ def arranged(panels: Sequence[Panel | EllipsisType]) -> list[Panel]:
     return [
         panel for given in panels for panel in ([given] if isinstance(given, Panel) else others)
     ]
-
-
-def _recover(subject: Subject, error: Exception) -> None:
-    """Leave a session that can be read from again."""
-    if isinstance(error, sa.exc.SQLAlchemyError):
-        subject.session.rollback()
 
 
 def _usage(subject: Subject) -> list[Used] | None:

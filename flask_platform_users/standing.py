@@ -10,6 +10,7 @@ from .directory import Directory
 from .formatting import channels, money, number, stamp
 from .grants import GIVEN, SCHEDULED, Before, Grant, Grants
 from .i18n import _
+from .mapping import readable
 from .models import as_utc
 from .results import UserDetails
 
@@ -320,7 +321,7 @@ def title_of(mapping: Bound, limit: str) -> str:
     for count in mapping.usage:
         if count.name == limit:
             return count.title
-    return limit.replace("_", " ").capitalize()
+    return readable(limit)
 
 
 def entitlements(mapping: Bound, standing: Standing, used: Mapping[str, int]) -> list[Entitlement]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 if TYPE_CHECKING:
     from .audit import Chain
@@ -45,6 +45,12 @@ def retried(session: Any, attempt: Callable[[], T]) -> T:
                 raise
             time.sleep(random.uniform(0.01, 0.05) * (TRIES - left))  # noqa: S311
     raise AssertionError("unreachable")
+
+
+def recover(session: Any, error: Exception) -> None:
+    """Leave a session that can be read from again, after an error of a host's own code."""
+    if isinstance(error, SQLAlchemyError):
+        session.rollback()
 
 
 def asks_again(error: DBAPIError) -> bool:

@@ -48,7 +48,7 @@ from .saved_views import OwnViews, SavedView, own_views, tidy
 from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
-from .transaction import retried
+from .transaction import recover, retried
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers
@@ -239,8 +239,7 @@ class PageViews:
                     found[card.name] = card.count(platform)
                 except Exception as error:
                     current_app.logger.exception("The card %r failed", card.name)
-                    if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
-                        self.door.extension.db.session.rollback()
+                    recover(self.door.extension.db.session, error)
                     found[card.name] = None
         return found
 
