@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, scoped_session
 
+from .arrays import insert_all, one_of
 from .models import Tables
-from .transaction import insert_all
 
 DONE, REFUSED, FAILED = OUTCOMES = ("done", "refused", "failed")
 
@@ -179,7 +179,8 @@ class Chain:
             return {}
         event = self.tables.event.c
         statement = sa.select(event.request_id, event.seq).where(
-            event.platform_key == self.platform, event.request_id.in_(request_ids)
+            event.platform_key == self.platform,
+            one_of(self.session, event.request_id, request_ids, self.bind),
         )
         return {row.request_id: row.seq for row in self._execute(statement)}
 

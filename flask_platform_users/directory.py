@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session, scoped_session
 
+from .arrays import one_of
 from .billing import Billing, ManualBilling, SharedBilling
 from .binding import NOW, SEPARATOR, Mapping, Sort, origin
 from .cards import Growth, edges
@@ -368,7 +369,8 @@ class Directory:
         """Return what some users of this platform are called, by their key. One statement."""
         users, key = self.mapping.users, self.mapping.key
         columns = [key.label("key"), users.username.label("username"), users.email.label("email")]
-        found = self._execute(self._users(*columns).where(key.in_(keys)))
+        chosen = one_of(self.session, key, keys, self.mapping.bind)
+        found = self._execute(self._users(*columns).where(chosen))
         return {row.key: row.username or row.email or str(row.key) for row in found}
 
     def keys_named(self, name: str) -> list[Any]:
@@ -426,7 +428,7 @@ class Directory:
         if len(parsed) == 1:
             one: Predicate = clause(column) == sa.literal(parsed[0], type_)
             return one
-        return clause(column).in_(sa.bindparam(None, parsed, type_, expanding=True))
+        return one_of(self.session, clause(column), parsed, self.mapping.bind, type_)
 
     def lock(self, keys: Collection[str]) -> None:
         """Keep everybody else from changing users' own rows until the transaction ends."""

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm.exc import ObjectDeletedError
 
 from .actions.action import Action, Impact, Unit
+from .arrays import insert_all
 from .audit import FAILED, REFUSED, Chain, Entry, Keys
 from .directory import Directory
 from .errors import (
@@ -37,7 +38,7 @@ from .policy import Policy
 from .results import UserDetails, facts
 from .signals import action_done
 from .states import States
-from .transaction import begin, insert_all, retried
+from .transaction import begin, retried
 
 log = logging.getLogger(__name__)
 
