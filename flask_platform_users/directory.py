@@ -252,7 +252,12 @@ class Directory:
             start = max(1, cursor.number - len(rows))
         else:
             start = cursor.number + 1
-        page = Page(users=[self._row(row) for row in rows], start=start, previous=None, next=None)
+        page = Page(
+            users=[UserRow(**self._values(row)) for row in rows],
+            start=start,
+            previous=None,
+            next=None,
+        )
         if not rows:
             return page
         return Page(
@@ -310,7 +315,7 @@ class Directory:
                 record=row[0],
                 block_reason=row.block_reason,
                 blocked_until=row.blocked_until,
-                **vars(self._row(row)),
+                **self._values(row),
             )
             for row in self._find(statement, keys)
         )
@@ -529,28 +534,29 @@ class Directory:
             ),
         ]
 
-    def _row(self, row: sa.Row[Any]) -> UserRow:
+    def _values(self, row: sa.Row[Any]) -> dict[str, Any]:
+        """Return what was read of a user by the names of ``UserRow``."""
         role = row.role
         if isinstance(self.mapping.users.role, Many):
             roles = tuple(sorted(role.split(SEPARATOR))) if role else ()
         else:
             roles = () if role is None else (word(role),)
-        return UserRow(
-            key=row.key,
-            username=row.username,
-            email=row.email,
-            phone=row.phone,
-            roles=roles,
-            status=row.status,
-            last_login=as_utc(row.last_login),
-            created=as_utc(row.created),
-            channels={c.name: row._mapping[f"channel_{c.name}"] for c in self.mapping.channels},
-            columns={
+        return {
+            "key": row.key,
+            "username": row.username,
+            "email": row.email,
+            "phone": row.phone,
+            "roles": roles,
+            "status": row.status,
+            "last_login": as_utc(row.last_login),
+            "created": as_utc(row.created),
+            "channels": {c.name: row._mapping[f"channel_{c.name}"] for c in self.mapping.channels},
+            "columns": {
                 c.name: _value(row._mapping[f"column_{c.name}"]) for c in self.mapping.own_columns
             },
-            deleted_at=row.deleted_at,
-            purge_at=row.purge_at,
-        )
+            "deleted_at": row.deleted_at,
+            "purge_at": row.purge_at,
+        }
 
     def _place(self, query: ListQuery, sort: Sort, *, descending: bool) -> sa.Subquery:
         """Find the keys of a page, before anything else is read of its users.
