@@ -4,6 +4,7 @@ import gc
 import inspect
 import os
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -148,6 +149,19 @@ def new_database(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> It
     yield make
     for server, name in made:
         server.execute(server.drop.format(name))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hurried_sqlite() -> Iterator[None]:
+    """Let SQLite not wait for the disk: nobody mourns what a test loses in a power failure."""
+    sa.event.listen(sa.Pool, "connect", _hurry)
+    yield
+    sa.event.remove(sa.Pool, "connect", _hurry)
+
+
+def _hurry(connection: Any, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture(scope="session", autouse=True)
