@@ -29,13 +29,15 @@ from .i18n import _, at_any_rate, in_language, language, lazy
 from .impersonation import SAFE, Impersonations
 from .listing import filters_of, list_schema
 from .orders import Order, Prompt
-from .pages import Foreseen, icon_of, sentence, url_of
+from .pages.action import Foreseen
+from .pages.shared import icon_of, url_of
 from .pipeline import Pipeline
 from .preferences import Preferences
 from .results import UserDetails, UserRow
 from .schemas import ListSchema
 from .settings import Settings
 from .transaction import is_read_only
+from .wording import sentence
 from .zones import zone_of
 
 if TYPE_CHECKING:

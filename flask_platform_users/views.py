@@ -29,18 +29,13 @@ from .i18n import _
 from .listing import listed
 from .many_views import ManyViews
 from .overlay_views import OverlayViews
-from .pages import (
-    Choosing,
-    DetailsPage,
-    EventsPage,
-    GrantedPage,
-    ImpersonationPage,
-    Keeping,
-    ListPage,
-    Message,
-    fields_shown,
-    sentence,
-)
+from .pages.details import DetailsPage, fields_shown
+from .pages.granted import GrantedPage
+from .pages.history import EventsPage
+from .pages.impersonation import ImpersonationPage
+from .pages.list import Choosing, ListPage
+from .pages.list_narrowing import Keeping
+from .pages.shared import Message
 from .panels import Subject, arranged
 from .preferences import Preferences
 from .results import Page, Summary, UserDetails
@@ -49,6 +44,7 @@ from .schemas import GrantedSchema
 from .sessions import Sessions
 from .settings import Settings
 from .transaction import recover, retried
+from .wording import sentence
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers
@@ -211,6 +207,7 @@ class PageViews:
                 matches=found.matches,
                 message=self._message(History(directory)),
                 csrf=generate_csrf() if self.door.allowed(EXPORT) else None,
+                csrf_token=generate_csrf(),
                 previous=found.previous,
                 next=found.next,
             ),
@@ -248,7 +245,7 @@ class PageViews:
         directory: Directory,
         page: Page,
         allowed: Sequence[Action],
-        arguments: Mapping[str, str],
+        arguments: Mapping[str, Any],
     ) -> Choosing | None:
         """Return whom this person has chosen. At most two statements, and none for most staff."""
         actions = self.door.offered_to_many(page.users, allowed)
@@ -257,9 +254,8 @@ class PageViews:
         jobs = self.door.extension.jobs(directory.platform)
         job = jobs.picking(self.door.actor_login_id())
         chosen = job.total if job else 0
-        values: dict[str, Any] = dict(arguments)
         return Choosing(
-            url=url_for(".pick", **values),
+            url=url_for(".pick", **arguments),
             chosen=chosen,
             ticked=jobs.picked(job, [user.key for user in page.users]) if job and chosen else (),
             actions=actions,
@@ -314,7 +310,7 @@ class PageViews:
             "granted.html",
             view=GrantedPage(
                 page=page,
-                arguments=_arguments(wanted, without={"after", "before"}),
+                arguments=_filters_in(wanted),
                 names=directory.names({grant.user_key for grant in page.grants}),
                 actions=[
                     action
@@ -354,7 +350,7 @@ class PageViews:
             "history.html",
             view=EventsPage(
                 page=history.page(query),
-                arguments=_arguments(wanted, without={"before", "after"}),
+                arguments=_filters_in(wanted),
                 actions=self.door.actions,
                 people=list(dict.fromkeys(people.values())),
                 csrf=generate_csrf() if self.door.allowed(EXPORT) else None,
@@ -377,6 +373,6 @@ class PageViews:
         return Message(said, event.seq if allowed and history.can_be_undone(event) else None)
 
 
-def _arguments(wanted: Mapping[str, Any], *, without: set[str]) -> dict[str, str]:
+def _filters_in(wanted: Mapping[str, Any]) -> dict[str, str]:
     """Return the filters that are in force as they stand in the address."""
-    return {name: request.args[name].strip() for name in wanted if name not in without}
+    return {n: request.args[n].strip() for n in wanted if n not in {"before", "after"}}
