@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, scoped_session
 
+from .arrays import insert_all, one_of
 from .models import Tables
-from .transaction import insert_all
 
 DONE, REFUSED, FAILED = OUTCOMES = ("done", "refused", "failed")
 
@@ -179,7 +179,8 @@ class Chain:
             return {}
         event = self.tables.event.c
         statement = sa.select(event.request_id, event.seq).where(
-            event.platform_key == self.platform, event.request_id.in_(request_ids)
+            event.platform_key == self.platform,
+            one_of(self.session, event.request_id, request_ids, self.bind),
         )
         return {row.request_id: row.seq for row in self._execute(statement)}
 
@@ -314,11 +315,6 @@ def canonical(value: Any) -> str:
     return _JSON.encode(value)
 
 
-def _plain(name: str, value: Any) -> Any:
-    """Keys are signed as text, whatever type they were given in."""
-    return str(value) if name in {"platform_key", "user_key"} and value is not None else value
-
-
 def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
@@ -333,5 +329,7 @@ _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_text)
 
 def sign(event: Mapping[str, Any], secret: bytes) -> str:
     """Return an event's MAC: HMAC-SHA-256 (RFC 2104) over all that it says and what it follows."""
-    said = canonical({name: _plain(name, event[name]) for name in _SIGNED})
-    return hmac.new(secret, said.encode(), hashlib.sha256).hexdigest()
+    said = {name: event[name] for name in _SIGNED}
+    for name in ("platform_key", "user_key"):  # as text, whatever type they were given in
+        said[name] = None if said[name] is None else str(said[name])
+    return hmac.digest(secret, canonical(said).encode(), "sha256").hex()

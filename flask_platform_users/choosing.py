@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from .actions import Action
+from .arrays import insert_all
 from .directory import ListQuery
 from .errors import RefusedError
 from .i18n import ngettext
 from .job_records import OPEN, Job, JobRecords
-from .transaction import insert_all
 
 LARGEST = 100_000
 """So many users a job may have."""

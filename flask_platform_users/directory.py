@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session, scoped_session
 
+from .arrays import one_of
 from .billing import Billing, ManualBilling, SharedBilling
 from .binding import NOW, SEPARATOR, Mapping, Sort, origin
 from .cards import Growth, edges
@@ -251,7 +252,12 @@ class Directory:
             start = max(1, cursor.number - len(rows))
         else:
             start = cursor.number + 1
-        page = Page(users=[self._row(row) for row in rows], start=start, previous=None, next=None)
+        page = Page(
+            users=[UserRow(**self._values(row)) for row in rows],
+            start=start,
+            previous=None,
+            next=None,
+        )
         if not rows:
             return page
         return Page(
@@ -309,7 +315,7 @@ class Directory:
                 record=row[0],
                 block_reason=row.block_reason,
                 blocked_until=row.blocked_until,
-                **vars(self._row(row)),
+                **self._values(row),
             )
             for row in self._find(statement, keys)
         )
@@ -368,7 +374,8 @@ class Directory:
         """Return what some users of this platform are called, by their key. One statement."""
         users, key = self.mapping.users, self.mapping.key
         columns = [key.label("key"), users.username.label("username"), users.email.label("email")]
-        found = self._execute(self._users(*columns).where(key.in_(keys)))
+        chosen = one_of(self.session, key, keys, self.mapping.bind)
+        found = self._execute(self._users(*columns).where(chosen))
         return {row.key: row.username or row.email or str(row.key) for row in found}
 
     def keys_named(self, name: str) -> list[Any]:
@@ -426,7 +433,7 @@ class Directory:
         if len(parsed) == 1:
             one: Predicate = clause(column) == sa.literal(parsed[0], type_)
             return one
-        return clause(column).in_(sa.bindparam(None, parsed, type_, expanding=True))
+        return one_of(self.session, clause(column), parsed, self.mapping.bind, type_)
 
     def lock(self, keys: Collection[str]) -> None:
         """Keep everybody else from changing users' own rows until the transaction ends."""
@@ -527,28 +534,29 @@ class Directory:
             ),
         ]
 
-    def _row(self, row: sa.Row[Any]) -> UserRow:
+    def _values(self, row: sa.Row[Any]) -> dict[str, Any]:
+        """Return what was read of a user by the names of ``UserRow``."""
         role = row.role
         if isinstance(self.mapping.users.role, Many):
             roles = tuple(sorted(role.split(SEPARATOR))) if role else ()
         else:
             roles = () if role is None else (word(role),)
-        return UserRow(
-            key=row.key,
-            username=row.username,
-            email=row.email,
-            phone=row.phone,
-            roles=roles,
-            status=row.status,
-            last_login=as_utc(row.last_login),
-            created=as_utc(row.created),
-            channels={c.name: row._mapping[f"channel_{c.name}"] for c in self.mapping.channels},
-            columns={
+        return {
+            "key": row.key,
+            "username": row.username,
+            "email": row.email,
+            "phone": row.phone,
+            "roles": roles,
+            "status": row.status,
+            "last_login": as_utc(row.last_login),
+            "created": as_utc(row.created),
+            "channels": {c.name: row._mapping[f"channel_{c.name}"] for c in self.mapping.channels},
+            "columns": {
                 c.name: _value(row._mapping[f"column_{c.name}"]) for c in self.mapping.own_columns
             },
-            deleted_at=row.deleted_at,
-            purge_at=row.purge_at,
-        )
+            "deleted_at": row.deleted_at,
+            "purge_at": row.purge_at,
+        }
 
     def _place(self, query: ListQuery, sort: Sort, *, descending: bool) -> sa.Subquery:
         """Find the keys of a page, before anything else is read of its users.

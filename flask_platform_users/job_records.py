@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from werkzeug.datastructures import MultiDict
 
 from .actions import Impact
+from .arrays import one_of
 from .claims import LEASE, free
 from .directory import Directory
 from .models import Tables
@@ -180,9 +181,9 @@ class JobRecords:
 
     def picked(self, job: Job, keys: Collection[Any]) -> set[Any]:
         """Return which of some users are among those of a job. One statement."""
-        column = self.item.c.user_key
-        statement = sa.select(column).where(*self._of(job), column.in_(keys))
-        return set(self._execute(statement).scalars()) if keys else set()
+        column, bind = self.item.c.user_key, self.directory.mapping.bind
+        chosen = one_of(self.session, column, keys, bind)
+        return set(self._execute(sa.select(column).where(*self._of(job), chosen)).scalars())
 
     def page(self, job: Job, *where: Any, limit: int, after: int = 0) -> list[Item]:
         """Return some users of a job in order, from behind a number on. One statement."""

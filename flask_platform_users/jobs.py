@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from .actions import Action, Impact
+from .arrays import one_of
 from .audit import DONE, REFUSED, Chain, Entry
 from .choosing import Choosing
 from .claims import Claim
@@ -284,10 +285,11 @@ class Jobs(Choosing):
                 same["unchanged" if outcome.outcome == "unchanged" else "done", ""].append(item.n)
             else:
                 same["left", kept(_sentence(outcome))[:500]].append(item.n)
+        bind = self.directory.mapping.bind
         for (became, why), numbers in same.items():
             self._execute(
                 sa.update(self.item)
-                .where(*self._of(job), self.item.c.n.in_(numbers))
+                .where(*self._of(job), one_of(self.session, self.item.c.n, numbers, bind))
                 .values({column: became, "why": why})
             )
 

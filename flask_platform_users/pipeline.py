@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm.exc import ObjectDeletedError
 
 from .actions.action import Action, Impact, Unit
+from .arrays import insert_all
 from .audit import FAILED, REFUSED, Chain, Entry, Keys
 from .directory import Directory
 from .errors import (
@@ -37,7 +38,7 @@ from .policy import Policy
 from .results import UserDetails, facts
 from .signals import action_done
 from .states import States
-from .transaction import begin, insert_all, retried
+from .transaction import begin, retried
 
 log = logging.getLogger(__name__)
 
@@ -345,30 +346,10 @@ class Pipeline:
         self.session.expire_all()
         users = self._now([item.order.key for item in work])
         states = States(self.directory, [user.key for user in users.values()])
-        entries = []
-        for item in work:
-            unit, user = item.unit, users.get(item.order.key)
-            changes = {}
-            if user is not None:
-                now = self._facts(action, self._unit(self._where(user), user, states))
-                changes = _changes(item.before, now)
-            with self._hook(action, "recorded"), english():
-                changes |= action.recorded(unit)
-            with self._hook(action, "reason"), english():
-                reason = str(action.reason(unit))
-            entries.append(
-                Entry(
-                    action=action.name,
-                    actor=unit.actor_id,
-                    actor_name=unit.actor_name,
-                    user_key=unit.user.key,
-                    user_name=unit.user.name,
-                    changes=changes,
-                    reason=reason,
-                    request_id=item.order.request_id,
-                    address=item.order.address,
-                )
-            )
+        with english():
+            entries = [
+                self._entry(action, item, users.get(item.order.key), states) for item in work
+            ]
         numbers = self.chain.extend(entries, self.directory.now())
         self._keep_for_undo(work, numbers)
         return {
@@ -377,6 +358,27 @@ class Pipeline:
             )
             for item, seq in zip(work, numbers, strict=True)
         }
+
+    def _entry(self, action: Action, item: Work, user: UserDetails | None, states: States) -> Entry:
+        unit, changes = item.unit, {}
+        if user is not None:
+            now = self._facts(action, self._unit(self._where(user), user, states))
+            changes = _changes(item.before, now)
+        with self._hook(action, "recorded"):
+            changes |= action.recorded(unit)
+        with self._hook(action, "reason"):
+            reason = str(action.reason(unit))
+        return Entry(
+            action=action.name,
+            actor=unit.actor_id,
+            actor_name=unit.actor_name,
+            user_key=unit.user.key,
+            user_name=unit.user.name,
+            changes=changes,
+            reason=reason,
+            request_id=item.order.request_id,
+            address=item.order.address,
+        )
 
     def _keep_for_undo(self, work: Sequence[Work], numbers: Sequence[int]) -> None:
         rows = [

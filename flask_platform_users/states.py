@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from .transaction import insert_all
+from .arrays import insert_all, one_of
 
 if TYPE_CHECKING:
     from .directory import Directory
@@ -74,9 +74,10 @@ class States:
 
     def _read(self) -> dict[Any, dict[str, Any]]:
         if self._rows is None:
+            session = self.directory.session
             statement = sa.select(self.table).where(
                 self.table.c.platform_key == self.directory.platform,
-                self.table.c.user_key.in_(self.keys),
+                one_of(session, self.table.c.user_key, self.keys, self.directory.mapping.bind),
             )
             found = self._execute(statement).mappings()
             self._rows = {row["user_key"]: dict(row) for row in found}

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -64,47 +64,6 @@ def asks_again(error: DBAPIError) -> bool:
     return bool(codes & _AGAIN)
 
 
-def insert_all(
-    session: Any, table: sa.Table, rows: Sequence[Mapping[str, Any]], bind: dict[str, Any]
-) -> None:
-    """Insert rows that have the same columns, with one statement where the database can."""
-    if not rows:
-        return
-    statement: Any = sa.insert(table)
-    dialect = session.get_bind(**bind).dialect
-    if len(rows) > 1 and dialect.name == "postgresql":
-        session.execute(_from_arrays(table, rows), bind_arguments=bind)
-        return
-    if len(rows) > 1 and dialect.insert_executemany_returning:
-        # Asking for something back is what makes SQLAlchemy send many rows at once.
-        statement = statement.returning(next(iter(table.primary_key)))
-    session.execute(statement, list(rows), bind_arguments=bind)
-
-
 def is_read_only(error: Exception) -> bool:
     """Say whether PostgreSQL takes no changes just now, as a replica does."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) == "25006"
-
-
-def _from_arrays(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> sa.Insert:
-    """Return an INSERT with one parameter for each column: psycopg reads every placeholder anew.
-
-    With one for each value, that took longer than all else that a job does.
-    """
-    columns, arrays = [], []
-    values: dict[str, Any] = {}
-    for name, first in rows[0].items():
-        type_, many = _uncut(table.c[name].type), [row[name] for row in rows]
-        if all(value == first for value in many):
-            values[name] = sa.cast(sa.literal(first, type_), type_)
-        else:
-            columns.append(sa.column(name, type_))
-            arrays.append(sa.bindparam(None, many, sa.ARRAY(type_)))
-    source = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
-    values |= {column.name: source.c[column.name] for column in columns}
-    return sa.insert(table).from_select(list(values), sa.select(*values.values()))
-
-
-def _uncut(type_: Any) -> Any:
-    """Return a type that a value can be cast to without being cut to its length in silence."""
-    return sa.Text() if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum) else type_

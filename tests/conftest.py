@@ -16,6 +16,7 @@ from werkzeug.security import generate_password_hash
 
 from .catalogue.table import ABUSES, ELSEWHERE, NOT_APPLICABLE
 from .doors import table
+from .groups import Groups, group_of, longest_first
 from .hosts import HOSTS, Abilities
 from .world import World
 
@@ -223,16 +224,21 @@ def database(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares an app and a database on one worker, so that each is made once."""
-    for item in items:
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if "used_world" in parameters:
-            item.add_marker(pytest.mark.xdist_group(parameters["used_world"]))
-        elif "product" in getattr(item, "fixturenames", ()):
-            group = f"{item.path.stem}/{parameters.get('product', '')}"
-            item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups | None:
+    """Keep what shares an app and a database in one process, so that each is made once."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False  # they are in order
+    return Groups(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each process of several see the groups that take longest first."""
+    if hasattr(config, "workerinput"):
+        order = longest_first(item.nodeid for item in items)
+        places = {group: place for place, group in enumerate(order)}
+        items.sort(key=lambda item: places[group_of(item.nodeid)])
 
 
 def pytest_collection_finish() -> None:

@@ -15,8 +15,6 @@ POLICY = (
 )
 BASE = "http://localhost"
 
-pytestmark = pytest.mark.xdist_group("strict")  # one walk for all
-
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
