@@ -24,7 +24,7 @@ from .errors import (
 from .history import History
 from .i18n import _
 from .orders import Order, Result
-from .pages import ActionPage
+from .pages.action import ActionPage
 from .sessions import Sessions
 
 

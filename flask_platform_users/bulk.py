@@ -28,9 +28,9 @@ from .i18n import _, english, joined, lazy
 from .job_records import OPEN, TOGETHER, WORKING, Item, Job
 from .jobs import Jobs, Progress, request_id_of, untold
 from .orders import Order, Result
-from .pages import form_words
 from .pipeline import Pipeline
 from .transaction import retried
+from .wording import form_words
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers

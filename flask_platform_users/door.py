@@ -1,5 +1,6 @@
 """What all views of one mount share: who is let in, what templates get, how errors are said."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
@@ -25,17 +26,20 @@ from .errors import NO_USER, ConfigurationError, NotFoundError, RefusedError
 from .files import address_of, published
 from .filters import Filter
 from .formatting import Reading
+from .history import History
 from .i18n import _, at_any_rate, in_language, language, lazy
 from .impersonation import SAFE, Impersonations
 from .listing import filters_of, list_schema
 from .orders import Order, Prompt
-from .pages import Foreseen, icon_of, sentence, url_of
+from .pages.action import Foreseen
+from .pages.shared import Message, icon_of, url_of
 from .pipeline import Pipeline
 from .preferences import Preferences
 from .results import UserDetails, UserRow
 from .schemas import ListSchema
 from .settings import Settings
 from .transaction import is_read_only
+from .wording import sentence
 from .zones import zone_of
 
 if TYPE_CHECKING:
@@ -354,6 +358,20 @@ class Door:
                 return None
             html = render_template("platform_users/_turned_away.html", answer=answer)
             return Foreseen(html=html, language=language())
+
+    def message(self, history: History, user: UserDetails | None = None) -> Message | None:
+        """Return what to say of the action that led here, and whether it can be taken back."""
+        if request.args.get("unchanged"):
+            return Message(_("There was nothing to do."))
+        seq = request.args.get("done", "")
+        if not re.fullmatch("[0-9]{1,18}", seq):
+            return None
+        event = history.event(int(seq))
+        if event is None or (user is not None and str(event.user_key) != str(user.key)):
+            return None
+        said = sentence(event, self.actions)
+        allowed = event.action in self.actions and self.allowed(event.action)
+        return Message(said, event.seq if allowed and history.can_be_undone(event) else None)
 
     def static_url(self, filename: str) -> str:
         """Return the address of a file of ours; it changes when the file does."""

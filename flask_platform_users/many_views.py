@@ -13,7 +13,8 @@ from .errors import InvalidError
 from .history import csv_line
 from .i18n import _, english, lazy
 from .job_records import OPEN, TOGETHER, Job
-from .pages import JobPage, JobsPage, ManyPage
+from .pages.jobs import JobPage, JobsPage
+from .pages.many import ManyPage
 from .schemas import PER_PAGE
 from .sessions import Sessions
 from .transaction import retried

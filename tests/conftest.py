@@ -4,14 +4,18 @@ import gc
 import inspect
 import os
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from types import CodeType
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.security import generate_password_hash
 
 from .catalogue.table import ABUSES, ELSEWHERE, NOT_APPLICABLE
@@ -148,12 +152,47 @@ def new_database(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> It
 
 
 @pytest.fixture(scope="session", autouse=True)
+def hurried_sqlite() -> Iterator[None]:
+    """Let SQLite not wait for the disk: nobody mourns what a test loses in a power failure."""
+    sa.event.listen(sa.Pool, "connect", _hurry)
+    yield
+    sa.event.remove(sa.Pool, "connect", _hurry)
+
+
+def _hurry(connection: Any, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
+
+
+@pytest.fixture(scope="session", autouse=True)
 def cheap_passwords() -> Iterator[None]:
     """Hash the example's passwords with hardly any work: a sign-in shall not cost what it must."""
     cheap = partial(generate_password_hash, method="pbkdf2:sha256:1")
     with pytest.MonkeyPatch.context() as patch:
         for module in ("auth", "seed"):
             patch.setattr(f"example_app.{module}.generate_password_hash", cheap)
+        yield
+
+
+class CompiledTemplates(BytecodeCache):
+    """Keeps what templates are compiled to, for all apps of a process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_compiled_once() -> Iterator[None]:
+    """Compile a template for the first app that renders it, and for no other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": CompiledTemplates()})
         yield
 
 

@@ -1,7 +1,9 @@
 """What hosts may rely on in templates: `python -m tests.names` writes docs/templates.md anew."""
 
 import dataclasses
+import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -9,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, nodes
 
-from flask_platform_users import pages
+from flask_platform_users import pages, panels
 from flask_platform_users.views import TEMPLATES as ROOT
 
 TEMPLATES = ROOT / "platform_users"
@@ -86,7 +88,10 @@ def templates() -> list[Template]:
 def views() -> Iterator[tuple[str, list[str]]]:
     """Yield the objects that templates receive, each with its public names."""
     told = " ".join(template.comment for template in templates())
-    for name, kind in sorted(vars(pages).items()):
+    of_pages = pkgutil.iter_modules(pages.__path__, f"{pages.__name__}.")
+    rooms = [panels, *(importlib.import_module(module.name) for module in of_pages)]
+    known = {name: kind for room in rooms for name, kind in vars(room).items()}
+    for name, kind in sorted(known.items()):
         if isinstance(kind, type) and re.search(rf"\([^)]*\b{name}\b", told):
             names = dict.fromkeys(getattr(kind, "__dataclass_fields__", ()))
             for parent in kind.__mro__[:-1]:

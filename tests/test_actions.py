@@ -549,7 +549,7 @@ def test_a_name_that_too_many_bear_is_asked_for_more(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.do("add_note", office.user, text="x")
-    for module in ("history", "views"):
+    for module in ("history", "page_views"):
         monkeypatch.setattr(f"flask_platform_users.{module}.MEANT", 1)
     page = office.client.get(office.world.url("show_history", user="user")).text
     assert "Type more of the name." in page

@@ -17,10 +17,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
-from flask_platform_users.directory import BOUNDED
 from flask_platform_users.doctor import moments
 from flask_platform_users.doctor.command import examine
 from flask_platform_users.doctor.finding import Finding
+from flask_platform_users.statements import BOUNDED
 
 from .conftest import NewDatabase
 from .world import World

@@ -126,6 +126,8 @@ DATA = re.compile(
     )
 )
 
+WORDS = re.compile(r"[^\W\d_]{2,}(?:[ \u00a0]+[^\W\d_]+)*")
+
 
 def outside(text: str) -> str:
     """Return what of a text stands outside of brackets."""
@@ -145,12 +147,14 @@ def untranslated(page: str, data: list[str]) -> list[str]:
     """Return the words of a page that are neither a text of the catalogues nor data."""
     read = Read(titled='class="pu' in page)
     read.feed(page)
+    rests = [DATA.sub(" ", outside(text)) for text in (read.text, *read.others)]
+    everything = "\n".join(rests)
+    there = [known for known in data if known in everything]
     found = []
-    for text in (read.text, *read.others):
-        rest = DATA.sub(" ", outside(text))
-        for known in data:
+    for rest in rests:
+        for known in there:
             rest = rest.replace(known, " ")
-        found += re.findall(r"[^\W\d_]{2,}(?:[ \u00a0]+[^\W\d_]+)*", rest)
+        found += WORDS.findall(rest)
     return found
 
 
@@ -162,7 +166,7 @@ def room() -> Iterator[Showroom]:
 
 @pytest.fixture(scope="module")
 def data(room: Showroom) -> list[str]:
-    """What the product keeps, the longest first."""
+    """What the product keeps in words, the longest first."""
     found: set[str] = {*OF_THE_HOST, *TYPED, *PARAMETERS}
     with room.app.app_context():
         for table in db.metadata.sorted_tables:
@@ -170,8 +174,8 @@ def data(room: Showroom) -> list[str]:
                 continue
             for column in table.c:
                 if isinstance(column.type, sa.String):
-                    found |= set(db.session.scalars(sa.select(column).distinct()))
-    return sorted(filter(None, found), key=len, reverse=True)
+                    found |= {one or "" for one in db.session.scalars(sa.select(column).distinct())}
+    return sorted(filter(WORDS.search, found), key=len, reverse=True)
 
 
 @pytest.fixture(autouse=True)

@@ -284,7 +284,7 @@ def test_a_large_platform_has_a_trend_only_where_it_is_cheap(
     """By an index, and of no more users than are read quickly."""
     platform = world.platform()
     world.add(*(world.person(platform, created=datetime.now(UTC) - DAY) for _ in range(3)))
-    monkeypatch.setattr("flask_platform_users.directory.NEWEST", 2)
+    monkeypatch.setattr("flask_platform_users.counting.NEWEST", 2)
     with world.directory(platform) as directory:
         assert directory.growth(3) is None
         users = directory.mapping.users

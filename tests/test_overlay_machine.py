@@ -86,7 +86,6 @@ def create_app(path: Path) -> Flask:
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     app = create_app(tmp_path_factory.mktemp("machine") / "machine.sqlite3")
     with app.app_context():
-        sa.event.listen(db.engine, "connect", lambda c, _: c.execute("PRAGMA synchronous = OFF"))
         db.create_all()
     yield app
     with app.app_context():

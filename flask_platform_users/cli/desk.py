@@ -18,9 +18,9 @@ from ..errors import HookError, NotFoundError, RefusedError
 from ..formatting import Reading
 from ..history import Event
 from ..inspection import clause
-from ..pages import sentence
 from ..pipeline import Pipeline
 from ..results import Population, UserDetails
+from ..wording import sentence
 from ..zones import zone_of
 from .mounts import mount_option, mounted, platform_key
 from .output import NotDone

@@ -13,7 +13,7 @@ from ..errors import RefusedError
 from ..formatting import in_zone, number
 from ..history import Event, History
 from ..job_records import OPEN, WORKING, Job
-from ..pages import JOB_STATES
+from ..wording import JOB_STATES
 from .desk import Desk, at_desk
 from .many import carry_out, progress, say_trial, tell_end, worked
 from .output import NotDone, say, say_json, say_table

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SAWarning
 
-from ..directory import BOUNDED
 from ..inspection import clause, is_counter, is_indexed, tables_of
 from ..mapping import Count, Expression
+from ..statements import BOUNDED
 from .finding import Finding, Level, compiled, engine_of
 
 if TYPE_CHECKING:

@@ -132,6 +132,7 @@ def user(key: int, **more: Any) -> User:
 
 def kill_everywhere(app: Flask, name: str, data: dict[str, str], points: Iterator[int]) -> Count:
     """Kill one action at these of its points in turn, until it gets through."""
+    run(app, name, prepare(app, name), data)  # what it keeps compiled, the children then have
     count = Count()
     for point in points:
         key = prepare(app, name)
