@@ -97,6 +97,11 @@ def take(page: Page, state: State, look: Look, folder: Path) -> None:
         )
         page.screenshot(path=path)
         return
+    # Rows below the window are not drawn until they come near it.
+    page.evaluate(
+        "document.querySelectorAll('.pu-table tbody tr')"
+        ".forEach(row => row.style.contentVisibility = 'visible')"
+    )
     height = page.evaluate("document.documentElement.scrollHeight")
     clip = {"x": 0, "y": 0, "width": look.width, "height": min(height, TALLEST)}
     page.screenshot(path=path, full_page=True, clip=clip)  # type: ignore[arg-type]

@@ -60,7 +60,7 @@ def test_a_colour_is_a_property_that_there_is() -> None:
     css = (STATIC / "platform_users.css").read_text()
     written = css + "".join(template.text for template in templates())
     for name in re.findall(r"\.(pu-[\w-]+)", rules):
-        known = name.replace("pu-col-phone", "pu-col-{{ column.name }}")
+        known = name.replace("pu-col-company", "pu-col-{{ column.name }}")
         assert known in written, name
 
 

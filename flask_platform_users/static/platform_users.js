@@ -45,12 +45,16 @@ function settle() {
   if (page.querySelector("[data-pu-waits]")) following = setTimeout(follow, 1000);
 }
 
-// Brings the tab of what is shown into its row, which scrolls where it is too long.
+// Brings the tab of what is shown into its row, which scrolls where it is too long: once the page is
+// laid out, which asking for places would do at once.
 function showTab(tab) {
   const row = tab?.closest("nav");
   if (!row) return;
-  const [inner, outer] = [tab, row].map((element) => element.getBoundingClientRect());
-  row.scrollLeft += Math.max(0, inner.right - outer.right) + Math.min(0, inner.left - outer.left);
+  const look = ([{ boundingClientRect: inner, rootBounds: outer }], watch) => {
+    watch.disconnect();
+    row.scrollLeft += Math.max(0, inner.right - outer.right) + Math.min(0, inner.left - outer.left);
+  };
+  new IntersectionObserver(look, { root: row }).observe(tab);
 }
 
 function here() {
