@@ -10,13 +10,12 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from .browser.axe import violations
 from .browser.conftest import launch
@@ -58,35 +57,34 @@ LOOKS = [Look(*look) for look in itertools.product((1280, 390), ("light", "dark"
 
 
 class Visitors:
-    """A context for each person, made when they are first needed, and the folder of pictures."""
+    """A window for each person, opened when they are first needed, and the folder of pictures."""
 
     def __init__(self, browser: Browser, room: Showroom, folder: Path = PICTURES) -> None:
         self.browser = browser
         self.room = room
         self.folder = folder
-        self._contexts: dict[str, BrowserContext] = {}
+        self._windows: dict[str, Page] = {}
 
-    def context(self, who: str) -> BrowserContext:
-        """Return the context in which somebody is signed in."""
-        if who not in self._contexts or who == "ended":
+    def window(self, who: str) -> Page:
+        """Return the window in which somebody is signed in."""
+        if who not in self._windows or who == "ended":
             context = self.browser.new_context(
                 viewport={"width": 1280, "height": 900}, user_agent=self.room.user_agent
             )
             cookie = {"name": "session", "value": self.room.cookie(who), "url": self.room.address}
             context.add_cookies([cookie])  # type: ignore[list-item]
-            self._contexts[who] = context
-        return self._contexts[who]
+            self._windows[who] = context.new_page()
+            self._windows[who].set_default_timeout(8000)
+        return self._windows[who]
 
-    @contextmanager
-    def at(self, state: State) -> Iterator[Page]:
-        """Open a page and bring it into a state."""
-        page = self.context(state.who).new_page()
-        page.set_default_timeout(8000)
-        try:
-            state.reach(page, self.room)
-            yield page
-        finally:
-            page.close()
+    def at(self, state: State) -> Page:
+        """Bring a window into a state, as one does that was just opened."""
+        page = self.window(state.who)
+        page.mouse.move(0, 0)
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.emulate_media(color_scheme="light")
+        state.reach(page, self.room)
+        return page
 
 
 def take(page: Page, state: State, look: Look, folder: Path) -> None:
@@ -122,14 +120,14 @@ def look_at(
     for number, state in enumerate(states, start=1):
         print(f"{number:>3}/{len(states)}  {state.name}", flush=True)
         try:
-            with visitors.at(state) as page:
-                for look in looks:
-                    look.put_on(page)
-                    if pictures:
-                        take(page, state, look, visitors.folder)
-                    for line in violations(page) if axe else ():
-                        found += 1
-                        print(f"         {look}: {line}")
+            page = visitors.at(state)
+            for look in looks:
+                look.put_on(page)
+                if pictures:
+                    take(page, state, look, visitors.folder)
+                for line in violations(page) if axe else ():
+                    found += 1
+                    print(f"         {look}: {line}")
         except Exception as error:
             failed += 1
             print(f"         not reached: {str(error).splitlines()[0]}")
@@ -208,14 +206,15 @@ def write_docs(visitors: Visitors) -> None:
         ("seen-as", "impersonation-banner", 1280, 720, "light", "en"),
         ("log-in-as-phone", "form-impersonate", 390, 760, "dark", "en"),
     ):
-        with visitors.at(states[state]) as page:
-            if language != "en":
-                page.set_extra_http_headers({"Accept-Language": language})
-                page.reload()
-            direction = page.evaluate("getComputedStyle(document.documentElement).direction")
-            Look(width, scheme, direction).put_on(page)
-            page.set_viewport_size({"width": width, "height": height})
-            page.screenshot(path=DOCS / f"{name}.png")
+        page = visitors.at(states[state])
+        if language != "en":
+            page.set_extra_http_headers({"Accept-Language": language})
+            page.reload()
+        direction = page.evaluate("getComputedStyle(document.documentElement).direction")
+        Look(width, scheme, direction).put_on(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.screenshot(path=DOCS / f"{name}.png")
+        page.set_extra_http_headers({})
 
 
 def main() -> int:

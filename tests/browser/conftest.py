@@ -1,6 +1,7 @@
 """The example product on a port of its own, and Chromium looking at it."""
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -105,6 +106,14 @@ class Visit:
         self.page.fill("[name=password]", "demo")
         self.page.click("button[type=submit]")
 
+    def let_in(self, email: str) -> None:
+        """Sign somebody in without a look at the page where that is done."""
+        browser, url = self.page.context.request, f"{self.address}/login"
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get(url).text())
+        assert token
+        form = {"csrf_token": token[1], "email": email, "password": "demo"}
+        assert browser.post(url, form=form, max_redirects=0).status == 302
+
     def open(self, path: str) -> None:
         self.page.goto(f"{self.address}/platform/users{path}")
 
@@ -120,7 +129,7 @@ def visit(browser: Browser, address: str, request: pytest.FixtureRequest) -> Ite
     options = {"viewport": {"width": 1280, "height": 900}} | getattr(request, "param", {})
     context = browser.new_context(**options)
     visit = Visit(context, address)
-    visit.sign_in("owner@acme.example")
+    visit.let_in("owner@acme.example")
     yield visit
     context.close()
     assert visit.complaints == []

@@ -27,6 +27,6 @@ def visitors(browser: Browser) -> Iterator[Visitors]:
 
 @pytest.mark.parametrize(("state", "look"), TURNS, ids=[f"{s.name}-{look}" for s, look in TURNS])
 def test_axe_finds_nothing_wrong(visitors: Visitors, state: State, look: Look) -> None:
-    with visitors.at(state) as page:
-        look.put_on(page)
-        assert violations(page) == []
+    page = visitors.at(state)
+    look.put_on(page)
+    assert violations(page) == []

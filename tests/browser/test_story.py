@@ -33,6 +33,8 @@ PAGES = (
 
 @pytest.mark.parametrize("visit", WITHOUT_SCRIPT, indirect=True)
 def test_the_whole_story_works_without_javascript(visit: Visit) -> None:
+    visit.page.context.clear_cookies()
+    visit.sign_in("owner@acme.example")
     page = visit.page
     page.get_by_role("link", name="Platform users").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Platform users")
