@@ -19,13 +19,6 @@ from .models import (
 )
 
 
-def has_plan(name: str, platform: int) -> ColumnElement[bool]:
-    """Say when a user holds the plan of a name."""
-    held = select(Subscription.user_id).join(Plan)
-    named = held.where(Plan.platform_id == platform, func.lower(Plan.name) == name.lower())
-    return User.id.in_(named)
-
-
 def number_of(column: Any) -> ColumnElement[int]:
     """Count the rows that point at a user."""
     return select(func.count()).where(column == User.id).scalar_subquery()
@@ -51,7 +44,6 @@ OVER_LIMIT = (number_of(Contact.owner_id) > room_for(Plan.max_contacts, AddOn.co
 )
 
 filters = [
-    Filter("plan", has_plan),
     Filter("over_limit", OVER_LIMIT, label="Over a limit"),
     Filter("contacts", number_of(Contact.owner_id), shown=False),
 ]

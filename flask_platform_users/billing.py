@@ -1,10 +1,12 @@
 """What a host tells the page of a user's subscription, and how it may be changed by hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol, runtime_checkable
+
+from .mapping import Predicate
 
 Limits = Mapping[str, int | None]
 """How many a user may have, by the name of a ``Count`` (``"channels"``: all kinds together).
@@ -141,6 +143,21 @@ class ManualBilling(Billing, Protocol):
 
     def take(self, user: Any, add_on: str) -> None:
         """Take one of an add-on from the user; nothing happens where there is none."""
+
+
+@runtime_checkable
+class SearchedBilling(Billing, Protocol):
+    """A billing that the list can ask who holds a plan: ``plan:pro``."""
+
+    def plan_test(self, users: type[Any]) -> Callable[[str, Any], Predicate] | None:
+        """Return what says, given a plan's name and a platform, which users hold that plan.
+
+        Args:
+            users: the user model, which the predicate is about.
+
+        Returns:
+            None where no statement reads both, as with two databases.
+        """
 
 
 @runtime_checkable

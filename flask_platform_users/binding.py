@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import QueryableAttribute, aliased
 
-from .billing import Billing, ManualBilling
+from .billing import Billing, ManualBilling, SearchedBilling
 from .cards import Arranged, Card
 from .columns import DEFAULT_COLUMNS, Column
 from .filters import Filter
@@ -196,6 +196,10 @@ class Mapping:
             found.append(Filter("signed_in", users.last_login, label=lazy("Signed in")))
         if users.created is not None:
             found.append(Filter("created", users.created, label=lazy("Created")))
+        if isinstance(self.billing, SearchedBilling):
+            test = self.billing.plan_test(users.model)
+            if test is not None:
+                found.append(Filter("plan", test, label=lazy("Plan")))
         until = self.tables.state.c.blocked_until
         found.append(Filter("block_ends", until, label=lazy("Block ends"), ahead=True))
         asked = [card.filter for card in self.own_cards if card.filter is not None]

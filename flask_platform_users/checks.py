@@ -21,6 +21,7 @@ from .billing_checks import model_billing_faults
 from .column_checks import column_faults
 from .impersonation import LONGEST, Impersonation
 from .inspection import (
+    binds_of,
     clause,
     is_counter,
     key_of,
@@ -468,8 +469,7 @@ def _count_faults(users: Users, count: Count, tables: set[sa.FromClause]) -> Ite
                 f"{argument} was given {name}={value}, a column of another model than "
                 f"{count.column}; expected one of the counted table."
             )
-    metadata = {t.metadata for t in counted | tables if isinstance(t, sa.Table)}
-    if len({m.info.get("bind_key") for m in metadata}) > 1:
+    if len(binds_of(counted | tables)) > 1:
         yield (
             f"{argument} was given {count.column}, which lives in another database than "
             f"{model}; expected a table on the same bind, since one statement reads both: leave it "

@@ -13,7 +13,7 @@ from .saved_views import SavedView
 from .search import SearchError, parse
 
 BUILT_IN = ("status", "role", "channel", "signed_in", "created", "block_ends")
-"""The names of ours."""
+"""The names of ours. A host's own ``plan`` takes the place of the one that its billing brings."""
 
 RESERVED = frozenset(
     {"q", "sort", "direction", "per_page", "cursor", "done", "unchanged", "undo", "csrf_token"}

@@ -3,7 +3,7 @@
 import enum
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,11 @@ def mapper_of(model: type[Any]) -> Mapper[Any]:
     """Return the mapper of a mapped class."""
     mapper: Mapper[Any] = sa.inspect(model)
     return mapper
+
+
+def binds_of(tables: Iterable[Any]) -> set[str | None]:
+    """Return the databases that tables live in, by Flask-SQLAlchemy's names for them."""
+    return {t.metadata.info.get("bind_key") for t in tables if isinstance(t, sa.Table)}
 
 
 def key_of(model: type[Any]) -> QueryableAttribute[Any]:

@@ -1,7 +1,8 @@
 """``ModelBilling``: serves a host's own tables of plans, subscriptions and add-ons without code."""
 
 import copy
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from .billing import AddOn, Money, Offer, Subscription
 from .errors import RefusedError
 from .i18n import _
 from .inspection import (
+    binds_of,
     clause,
     known_words,
     mapper_of,
@@ -244,21 +246,47 @@ class ModelBilling:
         else:
             self.db.session.delete(row)
 
+    def plan_test(self, users: type[Any]) -> Callable[[str, Any], Predicate] | None:
+        """Find users by what their plan is called, in capital or small letters."""
+        held = model_of(self.held.plan)
+        if len(binds_of(mapper_of(model).local_table for model in (users, held))) > 1:
+            return None
+        return functools.partial(self._holds, users)
+
     # How it is read
+
+    def _holds(self, users: type[Any], name: str, platform: Any) -> Predicate:
+        """Say which users have a plan of a name, in a statement that reads users."""
+        held = self.held
+        sold = self._sold(self.plans, "plan", held.plan, platform)
+        plans = [_key_in(held.plan, plan.key) for plan in sold if _is_called(plan, name)]
+        if held.user is None:
+            return clause(held.plan).in_(plans)
+        pointed = pointed_at(users, held.user)
+        assert pointed is not None  # noqa: S101  (billing_checks refused anything else)
+        here = [] if held.platform is None else [held.platform == platform]
+        had = sa.select(held.user).where(clause(held.plan).in_(plans), *here)
+        last = sa.select(held.plan).where(held.user == pointed, *here)
+        last = last.order_by(*self._latest_first(model_of(held.user))).limit(1)
+        # Whoever never had it need not be asked for what they had last.
+        return pointed.in_(had) & last.correlate(users).scalar_subquery().in_(plans)
+
+    def _latest_first(self, model: type[Any]) -> list[sa.ColumnElement[Any]]:
+        last = [*mapper_of(model).primary_key]
+        if self.held.since is not None:
+            last.insert(0, clause(self.held.since))
+        return [column.desc() for column in last]
 
     def _row(self, user: Any) -> Any:
         """Return the row that says which plan a user has, None if there is none."""
         if self.held.user is None:
             return user
         model = model_of(self.held.user)
-        last = [*mapper_of(model).primary_key]
-        if self.held.since is not None:
-            last.insert(0, clause(self.held.since))
         return self.db.session.scalar(
             sa.select(model)
             .where(self.held.user == _pointed_value(user, self.held.user))
             .where(*self._here(self.held.platform))
-            .order_by(*(column.desc() for column in last))
+            .order_by(*self._latest_first(model))
             .limit(1)
         )
 
@@ -438,6 +466,10 @@ def _named(offers: Sequence[Offer], kind: Kind, key: Any) -> Offer:
     """Return the offer of a key; what is not offered any more goes by its key."""
     named = {offer.key: offer for offer in offers}
     return named.get(word(key)) or Offer(kind=kind, key=word(key), name=word(key))
+
+
+def _is_called(offer: Offer, name: str) -> bool:
+    return offer.kind == "plan" and offer.name.casefold() == name.casefold()
 
 
 def _add_on(offer: Offer, quantity: int) -> AddOn:

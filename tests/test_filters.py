@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import sqlalchemy as sa
 
-from flask_platform_users import Card, Directory, Filter, SavedView
+from flask_platform_users import Card, Directory, Filter, ModelBilling, SavedView
 from flask_platform_users.directory import ListQuery
 from flask_platform_users.filter_checks import BUILT_IN, filter_faults, view_faults
 from flask_platform_users.inspection import is_indexed
@@ -76,6 +76,30 @@ def test_blocks_that_end_soon_are_found(world: World) -> None:
     with world.directory(platform) as directory:
         assert names(directory, "block-ends:<7d") == {"soon"}
         assert names(directory, "block-ends:>7d status:blocked") == {"later"}
+
+
+def test_a_plan_is_asked_for_by_its_name(world: World) -> None:
+    """On every host whose plans are read by a mapping, whatever database sells them."""
+    platform, other = world.platform(), world.platform()
+    people = [world.person(platform, name) for name in ("small", "large", "grown", "none")]
+    small, large, grown, _none, away = world.add(*people, world.person(other, "away"))
+    with world.app.app_context():
+        bought = ((small, "Small"), (large, "Large"), (grown, "Small"), (grown, "Large"))
+        for shop in (platform, other):
+            world.host.open_shop(shop)
+        for user, plan in bought:
+            world.host.subscribe(platform, user, plan)
+        world.host.subscribe(other, away, "Small")
+    with world.directory(platform) as directory:
+        billing: Any = directory.billing
+        if not isinstance(billing, ModelBilling):
+            assert "plan" not in directory.mapping.filters
+            return
+        own = Filter("plan", directory.mapping.users.email)
+        assert replace(directory.mapping, own_filters=[own]).filters["plan"] is own
+        assert names(directory, "plan:small") == {"small"}
+        assert names(directory, "plan:Large") == {"large", "grown"}
+        assert names(directory, "plan:Huge") == set()
 
 
 def test_many_addresses_find_exactly_who_has_them(world: World) -> None:
@@ -181,7 +205,7 @@ def test_what_cannot_be_a_filter_or_a_view_is_refused_in_sentences(world: World)
     faults = list(filter_faults(wrong, (), users))
     assert len(faults) == 8
     assert all("expected" in fault or "give" in fault for fault in faults)
-    assert set(world.extension.mapping.filters) - set(BUILT_IN) == set()
+    assert set(world.extension.mapping.filters) <= {*BUILT_IN, "plan"}
     views: list[Any] = [SavedView("Fine", "status:active"), "x", SavedView("Odd", "stauts:x")]
     faults = list(view_faults(views, (), world.extension.mapping.filters))
     assert len(faults) == 2
