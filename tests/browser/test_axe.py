@@ -23,6 +23,8 @@ TURNS = [(state, LEFT_TO_RIGHT[n % len(LEFT_TO_RIGHT)]) for n, state in enumerat
 def visitors(browser: Browser) -> Iterator[Visitors]:
     with opened() as room:
         yield Visitors(browser, room)
+        for context in browser.contexts:
+            context.close()
 
 
 @pytest.mark.parametrize(("state", "look"), TURNS, ids=[f"{s.name}-{look}" for s, look in TURNS])
