@@ -187,7 +187,7 @@ class Lookup(Statements):
 
     def _values(self, row: sa.Row[Any]) -> dict[str, Any]:
         """Return what was read of a user by the names of ``UserRow``."""
-        role = row.role
+        found, role = row._mapping, row.role
         if isinstance(self.mapping.users.role, Many):
             roles = tuple(sorted(role.split(SEPARATOR))) if role else ()
         else:
@@ -201,9 +201,9 @@ class Lookup(Statements):
             "status": row.status,
             "last_login": as_utc(row.last_login),
             "created": as_utc(row.created),
-            "channels": {c.name: row._mapping[f"channel_{c.name}"] for c in self.mapping.channels},
+            "channels": {c.name: found[f"channel_{c.name}"] for c in self.mapping.channels},
             "columns": {
-                c.name: _value(row._mapping[f"column_{c.name}"]) for c in self.mapping.own_columns
+                c.name: _value(found[f"column_{c.name}"]) for c in self.mapping.own_columns
             },
             "deleted_at": row.deleted_at,
             "purge_at": row.purge_at,
