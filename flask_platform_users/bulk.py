@@ -27,7 +27,7 @@ from .history import Event
 from .i18n import _, english, joined, lazy
 from .job_records import OPEN, TOGETHER, WORKING, Item, Job
 from .jobs import Jobs, Progress, request_id_of, untold
-from .orders import Order, Result
+from .orders import Order, Prompt, Result
 from .pipeline import Pipeline
 from .transaction import retried
 from .wording import form_words
@@ -130,33 +130,41 @@ class Bulk:
             self.jobs.describe(job, chosen if query.narrows else _("All users"))
 
     def form(self, job: Job, action: Action, data: Any = None) -> Any:
-        """Return the form of an action as the first user that it can be asked for has it.
-
-        Args:
-            job: those who were chosen.
-            action: what is to be done to them.
-            data: what was filled in; None to open it, as it was filled in before.
+        """Return the form of an action, see ``prompt``; with ``data`` it has to be right.
 
         Raises:
             InvalidError: it is not filled in right.
             RefusedError: it cannot be done to any of them.
         """
+        prompt = self.prompt(job, action, data, sent=data is not None)
+        if data is not None and not prompt.valid:
+            raise InvalidError(prompt.form)
+        return prompt.form
+
+    def prompt(self, job: Job, action: Action, data: Any = None, *, sent: bool = False) -> Prompt:
+        """Return what the form of an action shows for the first user that it can be asked for.
+
+        Args:
+            job: those who were chosen.
+            action: what is to be done to them.
+            data: what was filled in; None to open it, as it was filled in before.
+            sent: whether a person sent that, so that what is wrong with it is to be told.
+
+        Raises:
+            RefusedError: it cannot be done to any of them.
+        """
         if not job.total:
             raise RefusedError(NOBODY)
-        pipeline, sent = self.pipeline(), data is not None
+        pipeline = self.pipeline()
         before = job.form if job.action == action.name else None
         why = ""
         for key in itertools.islice(self._likely(job, action), PROMPTS):
             try:
-                prompt = pipeline.prompt(action, key, data or before, sent=sent, many=job.total)
+                return pipeline.prompt(action, key, data or before, sent=sent, many=job.total)
             except (NotFoundError, HookError):
                 continue
             except RefusedError as error:
                 why = error.sentence
-                continue
-            if sent and not prompt.valid:
-                raise InvalidError(prompt.form)
-            return prompt.form
         sentence = _("This cannot be done to any of those who are chosen.")
         raise RefusedError(joined(" ", [sentence, why] if why else [sentence]))
 

@@ -8,7 +8,7 @@ from flask_wtf.csrf import generate_csrf
 
 from .actions import Action
 from .bulk import MODES, Bulk
-from .door import Door, arguments_in
+from .door import PART, Door, arguments_in
 from .errors import InvalidError
 from .history import csv_line
 from .i18n import _, english, lazy
@@ -92,23 +92,23 @@ class ManyViews:
         if job.state not in OPEN:
             return redirect(url_for(".show_job", job_id=job.id), 303)
         data = request.form if request.method == "POST" else None
+        sent = data is not None and request.headers.get(PART) != "foreseen"
         mode = (job.form if data is None else data).get("mode", "together")
         if mode not in MODES:
             abort(400, _("Nothing was changed: this form was not made here."))
-        error = None
-        try:
-            form = bulk.form(job, action, data)
-        except InvalidError as invalid:
-            form, error = invalid.form, invalid
-        if data is not None and error is None:
-            job = bulk.aim(job, action, form, data, mode=mode)
+        prompt = bulk.prompt(job, action, data, sent=sent)
+        error = InvalidError(prompt.form) if sent and not prompt.valid else None
+        if sent and error is None:
+            job = bulk.aim(job, action, prompt.form, data, mode=mode)
             self._commit()
             bulk.go_on(job)
             return redirect(url_for(".show_job", job_id=job.id), 303)
         page = ManyPage(
             action=action,
             job=job,
-            form=form,
+            form=prompt.form,
+            user=prompt.user,
+            foreseen=self.door.foreseen(prompt),
             error=None if error is None else error.sentence,
             may_be_together=job.total <= TOGETHER,
             each=mode == "each",

@@ -256,6 +256,22 @@ def test_a_filter_that_was_changed_by_hand_says_so(desk: Desk) -> None:
 
 
 @ANYWHERE
+def test_the_form_shows_what_the_users_will_see(desk: Desk) -> None:
+    """As the first of them will read it, also while it is being filled in, which does nothing."""
+    asked = desk.pick("do:block", *desk.crowd[:2])
+    form = desk.client.get(asked.location)
+    assert parse(form.text).one(class_="pu-foreseen-page").text
+    filled = hidden(form) | {"reason": "Overdue", "until": "2001-01-01T10:00"}
+    answer = desk.client.post(asked.location, data=filled, headers={"X-PU-Part": "foreseen"})
+    assert answer.status_code == 200
+    page = parse(answer.text)
+    assert "1 January 2001" in page.one(class_="pu-foreseen-page").text
+    assert not page.all(class_="pu-error")
+    assert parse(desk.client.get(desk.world.url("list_jobs")).text).all(class_="pu-empty")
+    assert desk.events() == []
+
+
+@ANYWHERE
 def test_the_form_comes_back_as_it_was_filled_in(desk: Desk) -> None:
     tried = desk.order("set_status", *desk.crowd[:2], status="inactive", reason="Moved away")
     assert "Status: Inactive" in desk.see(tried).text
