@@ -36,14 +36,12 @@ from .i18n import _, again, english, joined, kept
 from .orders import Order, Prompt, Result
 from .policy import Policy
 from .results import UserDetails, facts
+from .rights import SYSTEM, Rights
 from .signals import action_done
 from .states import States
 from .transaction import begin, retried
 
 log = logging.getLogger(__name__)
-
-SYSTEM: Any = None
-"""The actor of what ends by itself."""
 
 REFUSALS_KEPT = 20
 REFUSALS_KEPT_A_DAY = 200
@@ -62,7 +60,7 @@ class Work:
     unit: Unit
     before: dict[str, str]
     impact: Sequence[Impact]
-    runs_platform: bool
+    owner: bool
 
 
 class Pipeline:
@@ -89,6 +87,7 @@ class Pipeline:
         self.directory = directory
         self.policy = policy
         self.actor = actor
+        self.rights = Rights(directory, policy, actor)
         self.impact = impact
         self.zone = zone
         self.session: Any = directory.session
@@ -288,7 +287,8 @@ class Pipeline:
         if work:
             with self._hook(action, "perform"):
                 work[0].unit.flush()
-            self._check_owner(work)
+            if any(item.owner for item in work):
+                self.rights.check_owner_left()
         return work
 
     def _repeated(self, orders: Sequence[Order]) -> dict[str, Outcome]:
@@ -333,14 +333,7 @@ class Pipeline:
                 raise RefusedError(_("%(what)s: this forbids it.", what=line.what))
         if not valid:
             raise InvalidError(unit.form)
-        return Work(order, unit, before, impact, self._runs_platform(unit.user.record))
-
-    def _check_owner(self, work: Sequence[Work]) -> None:
-        if any(item.runs_platform for item in work):
-            with guarded(self.session, "Policy.has_owner"):
-                left = self.policy.has_owner(self.directory.platform)
-            if not left:
-                raise RefusedError(_("This would leave the platform without an owner."))
+        return Work(order, unit, before, impact, self.rights.is_owner(unit.user.record))
 
     def _record(self, action: Action, work: Sequence[Work]) -> dict[str, Outcome]:
         self.session.expire_all()
@@ -397,10 +390,7 @@ class Pipeline:
     def _load(self, action: Action, keys: Sequence[str], *, lock: bool = False) -> dict[str, Unit]:
         """Read the actor's rights and the users again, now that nobody else changes them."""
         try:
-            if self.actor is not SYSTEM and not self._runs(self.actor):
-                raise ForbiddenError(_("You do not run this platform any more."))
-            if self.actor is not SYSTEM:
-                self._check_actor()
+            self.rights.check_actor()
             if lock:
                 self.directory.lock(keys)
             directory = self.directory.among(action.among)
@@ -409,15 +399,6 @@ class Pipeline:
             raise ForbiddenError(_("Your account is gone.")) from error
         states = States(directory, [user.key for user in users.values()])
         return {key: self._unit(directory, user, states) for key, user in users.items()}
-
-    def _runs(self, person: Any) -> bool:
-        with guarded(self.session, "Policy.platform_of"):
-            runs: bool = self.policy.platform_of(person) == self.directory.platform
-        return runs
-
-    def _allows(self, action: Action, user: UserDetails) -> bool:
-        with guarded(self.session, "Policy.allows"):
-            return self.policy.allows(self.actor, action.permission, user.record)
 
     def _hook(self, action: Action, method: str) -> AbstractContextManager[None]:
         """Guard a method of an action, which may be the host's."""
@@ -459,37 +440,12 @@ class Pipeline:
             return {str(name): str(value) for name, value in found.items()}
 
     def _check(self, action: Action, unit: Unit) -> None:
-        """Refuse what is not allowed, oneself, the equal and the stronger, and what cannot be."""
-        if self.actor is not SYSTEM:
-            if not self._allows(action, unit.user):
-                raise ForbiddenError(
-                    _("You may not do this: %(action)s.", action=action.label.lower())
-                )
-            self._check_rank(unit)
+        """Refuse what this person may not do to the user, and what cannot be done."""
+        self.rights.check(action, unit.user)
         with self._hook(action, "refusal"):
             refusal = action.refusal(unit)
         if refusal:
             raise RefusedError(refusal)
-
-    def _check_actor(self) -> None:
-        own_key = self.directory.key_of_person(self.actor)
-        if own_key is not None and self.directory.is_shut_out(own_key):
-            raise ForbiddenError(_("Your own account is blocked."))
-
-    def _check_rank(self, unit: Unit) -> None:
-        if self.directory.key_of_person(self.actor) == str(unit.user.key):
-            raise ForbiddenError(_("You cannot do this to yourself."))
-        with guarded(self.session, "Policy.outranks"):
-            outranks = self.policy.outranks(self.actor, unit.user.record)
-        if not outranks:
-            raise ForbiddenError(
-                _("%(user)s helps to run this platform, as you do.", user=unit.user.name)
-            )
-
-    def _runs_platform(self, record: Any) -> bool:
-        return (
-            self.actor is not SYSTEM and isinstance(record, type(self.actor)) and self._runs(record)
-        )
 
     def _impact(self, action: Action, unit: Unit) -> list[Impact]:
         with self._hook(action, "impact"):

@@ -20,7 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from .actions import Action, EndBlock, Purge, due_grants
 from .errors import HookError, NotFoundError, RefusedError
 from .orders import Order
-from .pipeline import SYSTEM, Pipeline
+from .pipeline import Pipeline
+from .rights import SYSTEM
 
 if TYPE_CHECKING:
     from .extension import PlatformUsers

@@ -11,7 +11,8 @@ from example_app.models import Contact, User, WhatsAppNumber, db
 from flask_platform_users.checks import deletion_faults
 from flask_platform_users.errors import HookError
 from flask_platform_users.orders import Order
-from flask_platform_users.pipeline import SYSTEM, Pipeline
+from flask_platform_users.pipeline import Pipeline
+from flask_platform_users.rights import SYSTEM
 
 from .product import DATABASES, UNTIL, USERS, Product, opened
 

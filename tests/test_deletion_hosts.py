@@ -10,7 +10,8 @@ from flask_platform_users import Action
 from flask_platform_users.actions import Delete, Restore
 from flask_platform_users.errors import NotFoundError
 from flask_platform_users.orders import Order
-from flask_platform_users.pipeline import SYSTEM, Pipeline
+from flask_platform_users.pipeline import Pipeline
+from flask_platform_users.rights import SYSTEM
 
 from .world import World, query
 

@@ -15,7 +15,8 @@ from flask_platform_users.actions.plans import months_after
 from flask_platform_users.grants import Grant, Grants
 from flask_platform_users.history import Event
 from flask_platform_users.orders import Order
-from flask_platform_users.pipeline import SYSTEM, Pipeline
+from flask_platform_users.pipeline import Pipeline
+from flask_platform_users.rights import SYSTEM
 from flask_platform_users.standing import standing_of
 
 from .conftest import mostly_on_sqlite, on_host, on_hosts_where
