@@ -32,7 +32,10 @@ class Lookup(Statements):
         return found[key]
 
     def users(self, keys: Collection[str]) -> dict[str, UserDetails]:
-        """Return the users of this platform whose keys these texts stand for. One statement."""
+        """Return the users of this platform whose keys these texts stand for, in their order.
+
+        One statement.
+        """
         state, blocked = self.mapping.tables.state.c, self.mapping.blocked_by_plugin
         statement = self._users(
             self.mapping.users.model,
@@ -40,7 +43,7 @@ class Lookup(Statements):
             sa.case((blocked, state.block_reason)).label("block_reason"),
             sa.case((blocked, state.blocked_until)).label("blocked_until"),
         )
-        found = (
+        rows = (
             UserDetails(
                 record=row[0],
                 block_reason=row.block_reason,
@@ -49,14 +52,18 @@ class Lookup(Statements):
             )
             for row in self._find(statement, keys)
         )
+        found = {str(user.key): user for user in rows}
         # Databases may take other spellings for the same key (case, trailing spaces); we do not.
-        wanted = set(keys)
-        return {str(user.key): user for user in found if str(user.key) in wanted}
+        return {key: found[key] for key in keys if key in found}
 
     def known(self, keys: Collection[str]) -> list[Any]:
-        """Return the keys among some texts that are of users of this platform. One statement."""
-        wanted, statement = set(keys), self._users(self.mapping.key.label("key"))
-        return [row.key for row in self._find(statement, keys) if str(row.key) in wanted]
+        """Return the keys among some texts that are of users of this platform, in their order.
+
+        One statement.
+        """
+        rows = self._find(self._users(self.mapping.key.label("key")), keys)
+        found = {str(row.key): row.key for row in rows}
+        return [found[key] for key in dict.fromkeys(keys) if key in found]
 
     def notes(self, user: UserRow) -> list[Note]:
         """Return the notes on a user of this platform, pinned ones first, then the newest.

@@ -255,6 +255,18 @@ def test_a_filter_that_was_changed_by_hand_says_so(desk: Desk) -> None:
     assert desk.job(tried).total == 9
 
 
+@SHAPES
+def test_users_are_done_in_the_order_in_which_they_were_ticked(desk: Desk) -> None:
+    """Whatever order the database finds them in."""
+    ticked = [desk.crowd[n] for n in (7, 2, 9, 4, 0)]
+    tried = desk.order("block", *ticked, reason="Spam")
+    with desk.world.directory(desk.platform) as directory:
+        jobs = Jobs(directory)
+        assert [item.user_key for page in jobs.pages(desk.job(tried)) for item in page] == ticked
+        found = directory.users([str(key) for key in ticked])
+    assert list(found) == [str(key) for key in ticked]
+
+
 @ANYWHERE
 def test_the_form_shows_what_the_users_will_see(desk: Desk) -> None:
     """As the first of them will read it, also while it is being filled in, which does nothing."""
