@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from flask_platform_users import Panel
 from flask_platform_users.panels import Subject
 
+from .languages import lazily
 from .models import Conversation
 
 
@@ -21,4 +22,6 @@ def conversations_of(subject: Subject) -> dict[str, Any] | None:
     return found if found["conversations"] else None
 
 
-inbox = Panel("inbox", template="_activity.html", data=conversations_of, label="Inbox", side=True)
+inbox = Panel(
+    "inbox", template="_activity.html", data=conversations_of, label=lazily("Inbox"), side=True
+)

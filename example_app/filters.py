@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, func, select
 from flask_platform_users import Card, Filter, SavedView
 from flask_platform_users.cards import Arranged
 
+from .languages import lazily
 from .models import (
     AddOn,
     Channel,
@@ -51,15 +52,15 @@ filters = [
 never = Card(
     "never",
     User.last_login_at.is_(None),
-    label="Never signed in",
+    label=lazily("Never signed in"),
     icon="last_login",
     query="signed-in:never",
 )
 cards: Arranged = [..., never]
 
 views = [
-    SavedView("New this month", "created:<30d"),
-    SavedView("Never signed in", "signed-in:never"),
-    SavedView("Block ends this week", "block-ends:<7d"),
-    SavedView("Over a limit", "over-limit:yes"),
+    SavedView(lazily("New this month"), "created:<30d"),
+    SavedView(lazily("Never signed in"), "signed-in:never"),
+    SavedView(lazily("Block ends this week"), "block-ends:<7d"),
+    SavedView(lazily("Over a limit"), "over-limit:yes"),
 ]

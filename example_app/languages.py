@@ -1,11 +1,15 @@
 """The language that people read the product in.
 
-The page Platform Users is in all of them; of the product's own texts only what leads there is.
+The page Platform Users is in all of them; of the product's own texts only what leads there, and
+most of what it adds to the page.
 """
 
-from flask import Blueprint, Flask, abort, redirect, request, session, url_for
+from typing import Any
+
+from flask import Blueprint, Flask, abort, has_request_context, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, get_locale
+from flask_babel.speaklater import LazyString
 from flask_login import current_user
 
 from .models import db
@@ -30,6 +34,14 @@ NAMES = {
         "Sign out": "Cerrar sesión",
         "Reason": "Motivo",
         "Write to the support of your platform.": "Escribe al soporte de tu plataforma.",
+        "Never signed in": "Nunca inició sesión",
+        "Over a limit": "Por encima de un límite",
+        "New this month": "Nuevos este mes",
+        "Block ends this week": "El bloqueo termina esta semana",
+        "Company": "Empresa",
+        "Conversations": "Conversaciones",
+        "Unread messages": "Mensajes sin leer",
+        "Latest": "Última",
     },
     "pt": {
         "Home": "Início",
@@ -42,6 +54,14 @@ NAMES = {
         "Sign out": "Sair",
         "Reason": "Motivo",
         "Write to the support of your platform.": "Escreva para o suporte da sua plataforma.",
+        "Never signed in": "Nunca entrou",
+        "Over a limit": "Acima de um limite",
+        "New this month": "Novos este mês",
+        "Block ends this week": "Bloqueio termina esta semana",
+        "Company": "Empresa",
+        "Conversations": "Conversas",
+        "Unread messages": "Mensagens não lidas",
+        "Latest": "Última",
     },
     "ar": {
         "Home": "الرئيسية",
@@ -54,6 +74,14 @@ NAMES = {
         "Sign out": "تسجيل الخروج",
         "Reason": "السبب",
         "Write to the support of your platform.": "اكتب إلى دعم منصتك.",
+        "Never signed in": "لم يسجّل الدخول قط",
+        "Over a limit": "فوق أحد الحدود",
+        "New this month": "الجدد هذا الشهر",
+        "Block ends this week": "ينتهي الحظر هذا الأسبوع",
+        "Company": "الشركة",
+        "Conversations": "المحادثات",
+        "Unread messages": "رسائل غير مقروءة",
+        "Latest": "الأحدث",
     },
     "hi": {
         "Home": "मुखपृष्ठ",
@@ -66,9 +94,18 @@ NAMES = {
         "Sign out": "साइन आउट",
         "Reason": "कारण",
         "Write to the support of your platform.": "अपने प्लेटफ़ॉर्म की सहायता टीम को लिखें।",
+        "Never signed in": "कभी साइन इन नहीं किया",
+        "Over a limit": "किसी सीमा से ऊपर",
+        "New this month": "इस महीने नए",
+        "Block ends this week": "ब्लॉक इस हफ़्ते ख़त्म",
+        "Company": "कंपनी",
+        "Conversations": "बातचीत",
+        "Unread messages": "अपठित संदेश",
+        "Latest": "नवीनतम",
     },
 }
-"""What the product's frame is called, and what its sign-in page says to whoever is kept out."""
+"""What the product's frame is called, what its sign-in page says to whoever is kept out, and what
+Platform Users shows of the product's own."""
 
 pages = Blueprint("languages", __name__)
 
@@ -93,9 +130,15 @@ def choose() -> ResponseReturnValue:
     return redirect(url_for("product.settings"), 303)
 
 
+def lazily(name: str) -> Any:
+    """Return a text that is looked up when it is read."""
+    return LazyString(_named, name)
+
+
 def _locale() -> str | None:
     return session.get("language") or request.accept_languages.best_match(LANGUAGES)
 
 
 def _named(name: str) -> str:
-    return NAMES.get(get_locale().language, {}).get(name, name)
+    locale = get_locale() if has_request_context() else None
+    return NAMES.get(locale.language, {}).get(name, name) if locale else name

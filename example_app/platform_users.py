@@ -16,6 +16,7 @@ from flask_platform_users import (
 
 from .activity import inbox
 from .filters import cards, filters, views
+from .languages import lazily
 from .models import Campaign, Channel, Contact, TeamMember, Template, User, WhatsAppNumber, db
 from .onboarding import SendOnboardingEmail
 from .plans import billing
@@ -102,7 +103,7 @@ platform_users = PlatformUsers(
         Column(
             "company",
             User.company,
-            label="Company",
+            label=lazily("Company"),
             cell="platform_users/cells/company.html",
             sort=True,
             search=True,
