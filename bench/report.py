@@ -69,7 +69,8 @@ def parts(timings: Mapping[str, Timing]) -> str:
 
 
 def _ratio(one: Timing, other: Timing) -> str:
-    return f"{one.median / other.median:.2g}"
+    found = one.median / other.median
+    return f"{found:.0f}" if found >= 10 else f"{found:.2g}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
