@@ -13,7 +13,7 @@ import functools
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from gettext import NullTranslations
@@ -75,25 +75,48 @@ _ = gettext
 
 def _filled(found: str, english: str, values: Mapping[str, object]) -> str:
     text = found % values if values else found
-    if found is english and not any(isinstance(value, Text | Lazy) for value in values.values()):
+    if found is english and not any(map(_is_lazy, values.values())):
         return text
-    own = {name: getattr(value, "english", value) for name, value in values.items()}
+    own = {name: kept(v) if _is_lazy(v) else v for name, v in values.items()}
     return Text.of(text, english % own if own else english)
 
 
 def kept(text: object) -> str:
-    """Return a text as it is kept: in English, where it is one of ours."""
-    return str(getattr(text, "english", text))
+    """Return a text as it is kept: in English where it is ours, or a lazy one of the host's."""
+    if isinstance(text, Text | Lazy):
+        return text.english
+    if isinstance(text, str):
+        return text
+    with english():
+        return str(text)
+
+
+def _is_lazy(value: object) -> bool:
+    """Say whether a value may be another one in English: a text of ours, or any lazy one."""
+    return isinstance(value, Text) or not isinstance(value, str | int)
 
 
 @contextmanager
 def english() -> Iterator[None]:
-    """Have all texts in English, and all values written the English way."""
+    """Have all texts in English, the host's own too, and all values written the English way."""
+    if _in_english.get():
+        yield
+        return
     token = _in_english.set(True)
     try:
-        yield
+        with _host_in_english():
+            yield
     finally:
         _in_english.reset(token)
+
+
+def _host_in_english() -> AbstractContextManager[None]:
+    if not _INSTALLED or not has_app_context() or "babel" not in current_app.extensions:
+        return nullcontext()
+    from flask_babel import force_locale
+
+    found: AbstractContextManager[None] = force_locale("en")
+    return found
 
 
 @contextmanager
