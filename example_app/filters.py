@@ -45,7 +45,7 @@ OVER_LIMIT = (number_of(Contact.owner_id) > room_for(Plan.max_contacts, AddOn.co
 )
 
 filters = [
-    Filter("over_limit", OVER_LIMIT, label="Over a limit"),
+    Filter("over_limit", OVER_LIMIT, label=lazily("Over a limit")),
     Filter("contacts", number_of(Contact.owner_id), shown=False),
 ]
 

@@ -5,6 +5,7 @@ from sqlalchemy import select
 from flask_platform_users import Action, Unit
 from flask_platform_users.results import UserRow
 
+from .languages import lazily
 from .models import OutgoingMail
 
 TEMPLATE = "onboarding"
@@ -14,10 +15,10 @@ class SendOnboardingEmail(Action):
     """Queue the mail that explains the first steps, unless it is queued already."""
 
     name = "send_onboarding_email"
-    label = "Send onboarding email"
+    label = lazily("Send onboarding email")
     icon = "email"
     for_many = True
-    done = "sent {user} the onboarding email"
+    done = lazily("{who} sent {user} the onboarding email.")
 
     def question(self, user: UserRow) -> str:
         """Say where it goes."""

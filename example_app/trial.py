@@ -9,6 +9,7 @@ from flask_platform_users import Action, Unit
 from flask_platform_users.formatting import stamp
 from flask_platform_users.results import UserRow
 
+from .languages import lazily
 from .plans import subscription_of
 
 
@@ -27,10 +28,10 @@ class ExtendTrial(Action):
     """Move the end of a subscription that ends."""
 
     name = "extend_trial"
-    label = "Extend trial"
+    label = lazily("Extend trial")
     icon = "pending"
     form = TrialForm
-    done = "extended the trial of {user}"
+    done = lazily("{who} extended the trial of {user}.")
 
     def question(self, user: UserRow) -> str:
         """Ask for how long."""
