@@ -9,6 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+SEPARATOR = "\x1f"
+"""Between several texts in a single one: ASCII's own unit separator."""
+
 
 def one_of(
     session: Any, column: Any, values: Collection[Any], bind: dict[str, Any], type_: Any = None
@@ -66,8 +69,24 @@ def _from_arrays(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> sa.Inser
 
 
 def _array(values: list[Any], type_: Any) -> sa.ColumnElement[Any]:
-    """Return values as one parameter. Not every driver says of which type it is."""
-    return sa.cast(sa.bindparam(None, values, sa.ARRAY(type_)), sa.ARRAY(type_))
+    """Return values as one parameter; not every driver says of which type it is."""
+    array = sa.ARRAY(_uncut(type_))
+    if not _are_plain(values, type_):
+        return sa.cast(sa.bindparam(None, values, array), array)
+    # psycopg looks through each item of an array for what is to be quoted.
+    joined = sa.func.string_to_array(SEPARATOR.join(map(str, values)), SEPARATOR)
+    return sa.cast(joined, array)
+
+
+def _are_plain(values: list[Any], type_: Any) -> bool:
+    """Say whether several values can be sent as one text and taken apart again."""
+    if len(values) < 2 or isinstance(type_, sa.Enum):
+        return False
+    if isinstance(type_, sa.Integer):
+        return all(type(value) is int for value in values)
+    return isinstance(type_, sa.String) and all(
+        isinstance(value, str) and SEPARATOR not in value for value in values
+    )
 
 
 def _uncut(type_: Any) -> Any:

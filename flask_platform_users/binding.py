@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import QueryableAttribute, aliased
 
+from .arrays import SEPARATOR
 from .billing import Billing, ManualBilling, SearchedBilling
 from .cards import Arranged, Card
 from .columns import DEFAULT_COLUMNS, Column
@@ -358,10 +359,6 @@ class Mapping:
         if count.platform is not None:
             rows = rows.where(clause(count.platform) == platform)
         return rows if count.where is None else rows.where(count.where)
-
-
-SEPARATOR = "\x1f"
-"""Between the roles of one user in a single string: ASCII's own unit separator."""
 
 
 def origin(count: Count) -> Any:

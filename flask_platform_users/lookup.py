@@ -7,8 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .arrays import one_of
-from .binding import SEPARATOR
+from .arrays import SEPARATOR, one_of
 from .errors import NotFoundError
 from .inspection import clause, word
 from .mapping import Many

@@ -31,7 +31,7 @@ from .errors import (
     ReusedError,
     StaleError,
 )
-from .guard import Watch, guarded, tell
+from .guard import Watch, guarded, real, tell
 from .i18n import _, again, english, joined, kept
 from .orders import Order, Prompt, Result
 from .policy import Policy
@@ -90,7 +90,7 @@ class Pipeline:
         self.rights = Rights(directory, policy, actor)
         self.impact = impact
         self.zone = zone
-        self.session: Any = directory.session
+        self.session = real(directory.session)
         self.chain = Chain(
             directory.mapping.tables,
             directory.session,

@@ -5,7 +5,7 @@ from typing import Any
 from .actions.action import Action
 from .directory import Directory
 from .errors import ForbiddenError, RefusedError
-from .guard import guarded
+from .guard import guarded, real
 from .i18n import _
 from .policy import Policy
 from .results import UserDetails
@@ -27,6 +27,7 @@ class Rights:
         self.directory = directory
         self.policy = policy
         self.actor = actor
+        self.session = real(directory.session)
 
     def check_actor(self) -> None:
         """Refuse who does not run the platform any more, or is blocked."""
@@ -74,4 +75,4 @@ class Rights:
         return runs
 
     def _ask(self, rule: str) -> guarded:
-        return guarded(self.directory.session, f"Policy.{rule}")
+        return guarded(self.session, f"Policy.{rule}")

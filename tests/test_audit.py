@@ -310,6 +310,30 @@ def test_without_an_anchor_a_cut_tail_is_all_that_escapes(session: Session) -> N
     assert filled.verify((LENGTH, "0" * 64)) is not None
 
 
+def test_texts_of_any_kind_are_kept_as_they_are(session: Session) -> None:
+    """Also what separates texts where several are sent as one."""
+    names = ["Ann", "", "a\x1fb", "\x1f", 'quotes " and \\ and {braces},', "NULL"]
+    history = chain(session)
+    history.lock()
+    entries = [Entry(action="block", user_key=n, user_name=name) for n, name in enumerate(names)]
+    history.extend(entries, NOON)
+    history.extend([Entry(action="block", user_name="") for _ in range(3)], NOON)
+    private = TABLES.event_private.c
+    kept = session.scalars(sa.select(private.user_name).order_by(private.seq)).all()
+    assert kept == [*names, "", "", ""]
+    assert history.verify() is None
+
+
+def test_an_id_is_not_cut_to_one_that_is_there(session: Session) -> None:
+    """However long it is."""
+    history, there = chain(session), "a" * 64
+    history.lock()
+    history.append(Entry(action="block", request_id=there), NOON)
+    assert history.find([there, "b"]) == {there: 1}
+    assert history.find([f"{there}b"]) == {}
+    assert history.find([f"{there}b", "b"]) == {}
+
+
 def test_a_clock_that_goes_back_changes_neither_the_order_nor_the_chain(session: Session) -> None:
     events = chain(session)
     now = datetime.now(UTC)
