@@ -1,9 +1,9 @@
 """Walking through a product from link to link, as somebody who knows nothing of it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from werkzeug.test import Client, TestResponse
@@ -44,23 +44,24 @@ class Stop:
         return [node.attributes[n] for node, n in links if node.attributes.get(n, "#")[0] != "#"]
 
 
-def walk(client: Client, start: str, *, base_url: str) -> Iterator[Stop]:
-    """Follow all links from a page on, but none that shows nothing new.
+def walk(client: Client, start: str, *, base_url: str, each: int = 1) -> Iterator[Stop]:
+    """Follow all links from a page on, but no more than some of each kind.
 
-    An address does if its path has not been there, but for numbers, or two names in its query have
-    not been there together.
+    Two addresses are of one kind if they are the same but for numbers and what their query says.
     """
-    waiting, seen = [start], _kinds(start)
+    waiting, seen, kinds = [start], {start}, Counter[str]()
     while waiting:
         url = waiting.pop(0)
         stop = look(client, url, base_url=base_url)
         yield stop
         for address in stop.followed:
             found = urljoin(url, address)
-            kinds = _kinds(found)
-            if not urlsplit(found).netloc and not kinds <= seen:
-                seen |= kinds
-                waiting.append(found)
+            kind = _kind(found)
+            if urlsplit(found).netloc or found in seen or kinds[kind] >= each:
+                continue
+            seen.add(found)
+            kinds[kind] += 1
+            waiting.append(found)
 
 
 def look(client: Client, url: str, *, base_url: str) -> Stop:
@@ -70,8 +71,7 @@ def look(client: Client, url: str, *, base_url: str) -> Stop:
     return Stop(url, answer, parse(answer.text) if html else Node("", {}))
 
 
-def _kinds(url: str) -> set[tuple[str, str, str]]:
+def _kind(url: str) -> str:
     parts = urlsplit(url)
-    names = ["", *sorted(parse_qs(parts.query, keep_blank_values=True))]
-    path = re.sub(r"\d[0-9a-f]*", "0", parts.path)
-    return {(path, *pair) for pair in combinations_with_replacement(names, 2)}
+    names = sorted(parse_qs(parts.query, keep_blank_values=True))
+    return re.sub(r"\d[0-9a-f]*", "0", parts.path) + "?" + "&".join(names)
