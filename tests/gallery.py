@@ -68,8 +68,11 @@ class Visitors:
     def window(self, who: str) -> Page:
         """Return the window in which somebody is signed in."""
         if who not in self._windows or who == "ended":
+            # Without motion: a colour half way from light to dark is nobody's.
             context = self.browser.new_context(
-                viewport={"width": 1280, "height": 900}, user_agent=self.room.user_agent
+                viewport={"width": 1280, "height": 900},
+                user_agent=self.room.user_agent,
+                reduced_motion="reduce",
             )
             cookie = {"name": "session", "value": self.room.cookie(who), "url": self.room.address}
             context.add_cookies([cookie])  # type: ignore[list-item]
