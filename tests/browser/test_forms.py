@@ -46,7 +46,7 @@ def test_errors_are_summed_up_and_lead_to_their_fields(visit: Visit) -> None:
 def test_what_the_user_will_see_follows_the_typing_and_is_what_they_see(visit: Visit) -> None:
     visit.open("/?q=user@acme")
     page = visit.page
-    page.locator("summary", has_text="Actions on Mira Castellanos").click()
+    page.get_by_label("Actions on Mira Castellanos").click()
     page.locator(".pu-menu").get_by_role("link", name="Block").click()
     seen = page.get_by_role("dialog").get_by_role("region", name="What Mira Castellanos will see")
     expect(seen.locator(".notice")).to_contain_text("This account is blocked.")

@@ -18,6 +18,7 @@ LOOKS = """() => {
     "color", "background-color", "opacity", "cursor", "box-sizing", "outline-style",
     "border-top-left-radius", ...sides.flatMap(side => [`margin-${side}`, `padding-${side}`,
       `border-${side}-width`, `border-${side}-style`, `border-${side}-color`])]
+  const drawn = ["display", "fill", "opacity", "stroke", "stroke-width"]
   const found = new Map()
   for (const element of document.querySelectorAll(".pu *")) {
     const name = [element.parentElement, element].map(
@@ -27,7 +28,8 @@ LOOKS = """() => {
   return [...found].flatMap(([name, element]) =>
     [null, "::before", "::after", "::placeholder"].map(part => {
       const style = getComputedStyle(element, part)
-      return [name + (part ?? ""), ...names.map(name => `${name}: ${style.getPropertyValue(name)}`)]
+      const seen = element.matches("svg *") ? part ? [] : drawn : names
+      return [name + (part ?? ""), ...seen.map(name => `${name}: ${style.getPropertyValue(name)}`)]
     }))
 }"""
 """Returns how every kind of element of the page looks, whatever room and font it is given."""
