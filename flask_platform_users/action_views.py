@@ -11,7 +11,7 @@ from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from .actions import Action
-from .door import PART, Door, secret_keys
+from .door import Door, secret_keys
 from .errors import (
     NO_USER,
     HookError,
@@ -21,6 +21,7 @@ from .errors import (
     StaleError,
     could_not,
 )
+from .headers import PART
 from .history import History
 from .i18n import _
 from .orders import Order, Result

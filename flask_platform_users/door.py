@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
 from flask import Response, abort, current_app, g, render_template, request
-from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, validate_csrf
 from itsdangerous.encoding import want_bytes
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, default_exceptions
+from werkzeug.exceptions import HTTPException, default_exceptions
 from wtforms import ValidationError as WTFormsError
 
 from .actions import Action, Impersonate
@@ -23,9 +22,10 @@ from .audit import Keys
 from .bulk import Bulk
 from .directory import Directory
 from .errors import NO_USER, ConfigurationError, NotFoundError, RefusedError
-from .files import address_of, published
+from .files import address_of
 from .filters import Filter
 from .formatting import Reading
+from .headers import PART
 from .history import History
 from .i18n import _, at_any_rate, in_language, language, lazy
 from .impersonation import SAFE, Impersonations
@@ -47,15 +47,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 _STYLESHEET = "platform_users.css"
-FRAMES = "frame-ancestors 'none'"
-"""A policy of its own, beside the host's: a browser keeps to both."""
-
 _NO_TOKEN = lazy("The form's token was missing, wrong or too old.")
-
-PART = "X-PU-Part"
-"""The header by which the script asks for a page without the host's layout: ``page``, or
-``results`` where it needs the list alone and keeps the numbers of the cards; ``foreseen`` where a
-form is sent that is still being filled in, and nothing is to be done."""
 
 LARGEST_FORM = 256 * 1024
 """How many bytes a form may have."""
@@ -407,39 +399,3 @@ def secret_keys() -> list[bytes]:
 def _sentence(error: ValidationError) -> str:
     messages = error.messages if isinstance(error.messages, dict) else {"query": error.messages}
     return " ".join(f"{name}: {' '.join(map(str, found))}" for name, found in messages.items())
-
-
-def harden(app: App, name: str) -> None:
-    """Keep personal data of a mount out of caches and frames. Headers that the host sets stay."""
-
-    def harden_ours(response: Response) -> Response:
-        endpoint = _endpoint() or ""
-        if endpoint == f"{name}.static":
-            return published(response) if response.status_code in {200, 304} else response
-        ours = endpoint.startswith(f"{name}.") or g.get("_platform_users_page_of") == name
-        return _hardened(response) if ours else response
-
-    # The first of these functions is called last, after whatever the host does to its headers.
-    app.after_request_funcs.setdefault(None, []).insert(0, harden_ours)
-
-
-def _hardened(response: Response) -> Response:
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    response.headers.add("Content-Security-Policy", FRAMES)
-    response.vary.add(PART)
-    return response
-
-
-def _endpoint() -> str | None:
-    """Return what the request is for; of one with the wrong method, what it could have read."""
-    if not isinstance(request.routing_exception, MethodNotAllowed):
-        return request.endpoint
-    adapter = current_app.create_url_adapter(request)
-    try:
-        return str(adapter.match(method="GET")[0]) if adapter else None
-    except HTTPException:
-        return None

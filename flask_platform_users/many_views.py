@@ -8,8 +8,9 @@ from flask_wtf.csrf import generate_csrf
 
 from .actions import Action
 from .bulk import MODES, Bulk
-from .door import PART, Door, arguments_in
+from .door import Door, arguments_in
 from .errors import InvalidError
+from .headers import PART
 from .history import csv_line
 from .i18n import _, english, lazy
 from .job_records import OPEN, TOGETHER, Job

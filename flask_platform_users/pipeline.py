@@ -5,17 +5,15 @@ the transaction: it begins with a rollback of whatever the session was reading, 
 commit or with nothing changed at all.
 """
 
-import contextlib
 import functools
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm.exc import ObjectDeletedError
 
 from .actions.action import Action, Impact, Unit
@@ -32,9 +30,10 @@ from .errors import (
     StaleError,
 )
 from .guard import Watch, guarded, real, tell
-from .i18n import _, again, english, joined, kept
+from .i18n import _, again, english, joined
 from .orders import Order, Prompt, Result
 from .policy import Policy
+from .refusals import Refusals
 from .results import UserDetails, facts
 from .rights import SYSTEM, Rights
 from .signals import action_done
@@ -42,11 +41,6 @@ from .states import States
 from .transaction import begin, retried
 
 log = logging.getLogger(__name__)
-
-REFUSALS_KEPT = 20
-REFUSALS_KEPT_A_DAY = 200
-"""How many refusals of one person the history takes within a minute, and within a day."""
-
 
 Outcome = Result | NotFoundError | RefusedError
 """What became of an order."""
@@ -166,11 +160,11 @@ class Pipeline:
         except (NotFoundError, InvalidError, ReusedError, StaleError):
             raise
         except RefusedError as error:
-            self._record_failure(order, REFUSED, error.sentence)
+            self.refuse(order, error.sentence)
             raise
         except HookError as error:
             log.exception("%s", error)
-            self._record_failure(order, FAILED, str(error))
+            self._refusals.record(order, FAILED, str(error))
             raise
         assert isinstance(result, Result)  # noqa: S101  (what went wrong was raised)
         return result
@@ -231,8 +225,15 @@ class Pipeline:
             self.session.rollback()
 
     def refuse(self, order: Order, sentence: str) -> None:
-        """Record that a form was refused before anybody looked at what it asks for."""
-        self._record_failure(order, REFUSED, sentence)
+        """Record that something was not done, such as a form refused before it was looked at."""
+        self._refusals.record(order, REFUSED, sentence)
+
+    @property
+    def _refusals(self) -> Refusals:
+        def person() -> tuple[str | None, str]:
+            return self.actor_id, self.actor_name
+
+        return Refusals(self.directory, self.chain, self.session, person)
 
     def _attempt(
         self,
@@ -463,55 +464,6 @@ class Pipeline:
 
     def _where(self, user: UserDetails) -> Directory:
         return self.directory.among(user.population)
-
-    def _record_failure(self, order: Order, outcome: str, sentence: str) -> None:
-        """Record, in a transaction of its own, that something was not done."""
-        try:
-            begin(self.chain)
-            now = self.directory.now()
-            if not self._refused_enough(now):
-                user = self._meant(order)
-                entry = Entry(
-                    action=order.action.name,
-                    outcome=outcome,
-                    actor=self.actor_id,
-                    actor_name=self.actor_name,
-                    user_key=None if user is None else user.key,
-                    user_name="" if user is None else user.name,
-                    reason=kept(sentence),
-                    address=order.address,
-                )
-                self.chain.append(entry, now)
-                self.session.commit()
-        except Exception:
-            log.exception("What was not done could not be recorded")
-        finally:
-            self.session.rollback()
-
-    def _meant(self, order: Order) -> UserDetails | None:
-        with contextlib.suppress(NotFoundError):
-            return self.directory.among(order.action.among).user(order.key)
-        return None
-
-    def _refused_enough(self, now: datetime) -> bool:
-        """Say whether this person was refused so often lately that no more of it is kept.
-
-        It looks at the platform's last entries only, so that it costs the same always.
-        """
-        event = self.directory.mapping.tables.event.c
-        seq, _ = self.chain.head()
-        lately = sa.case((event.at > now - timedelta(minutes=1), 1))
-        statement = sa.select(sa.func.count(lately), sa.func.count()).where(
-            event.platform_key == self.directory.platform,
-            event.seq > seq - 10 * REFUSALS_KEPT_A_DAY,
-            event.actor == self.actor_id,
-            event.outcome != "done",
-            event.at > now - timedelta(days=1),
-        )
-        minute, day = self.session.execute(
-            statement, bind_arguments=self.directory.mapping.bind
-        ).one()
-        return bool(minute >= REFUSALS_KEPT or day >= REFUSALS_KEPT_A_DAY)
 
     def _tell(self, order: Order, unit: Unit) -> None:
         """Tell those who wait for it, now that the change is certain."""

@@ -10,10 +10,11 @@ from werkzeug.exceptions import HTTPException
 
 from .action_views import ActionViews
 from .audit import Keys
-from .door import ROOT, Door, harden
+from .door import ROOT, Door
 from .errors import RefusedError
 from .export_views import ExportViews
 from .files import send
+from .headers import harden
 from .list_views import ListViews
 from .many_views import ManyViews
 from .overlay_views import OverlayViews

@@ -444,15 +444,15 @@ def test_a_form_without_a_good_token_is_refused(office: Office, token: str | Non
 def test_forms_that_are_refused_unread_never_fill_the_history(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_platform_users.pipeline.REFUSALS_KEPT", 3)
-    monkeypatch.setattr("flask_platform_users.pipeline.REFUSALS_KEPT_A_DAY", 4)
+    monkeypatch.setattr("flask_platform_users.refusals.KEPT_A_MINUTE", 3)
+    monkeypatch.setattr("flask_platform_users.refusals.KEPT_A_DAY", 4)
     for key in (office.user, "nobody", office.user, office.user, office.user):
         assert office.send("block", key, {}).status_code == 400
     assert office.told() == [("block", "refused")] * 3
     assert [event.user_key for event in office.events()] == [office.user, None, office.user]
     history = office.client.get(office.world.url("show_history")).text
     assert "tried “Block”, which was refused." in history
-    monkeypatch.setattr("flask_platform_users.pipeline.REFUSALS_KEPT", 1000)
+    monkeypatch.setattr("flask_platform_users.refusals.KEPT_A_MINUTE", 1000)
     for _ in range(3):
         office.send("block", office.user, {})
     assert len(office.told()) == 4

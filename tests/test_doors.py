@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 from flask_platform_users import Action
 from flask_platform_users.errors import RefusedError
 from flask_platform_users.pipeline import Pipeline
+from flask_platform_users.refusals import Refusals
 
 from .conftest import WORLDS
 from .doors import DOORS, DOORS_OF, NO_DOOR
@@ -63,7 +64,7 @@ class House(Desk):
             raise RefusedError("It came as far as that.")
 
         monkeypatch.setattr(Pipeline, "_perform", perform)
-        monkeypatch.setattr(Pipeline, "_record_failure", lambda *_: None)
+        monkeypatch.setattr(Refusals, "record", lambda *_: None)
 
     def possible(self, name: str) -> bool:
         """Say whether the host can express an action at all."""

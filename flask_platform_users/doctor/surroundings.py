@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import Flask, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from ..door import FRAMES
+from ..headers import FRAMES
 from ..sessions import sessions_of
 from ..settings import Settings
 from .finding import Finding, Level
