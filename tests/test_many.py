@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -269,16 +270,22 @@ def test_users_are_done_in_the_order_in_which_they_were_ticked(desk: Desk) -> No
 
 @ANYWHERE
 def test_the_form_shows_what_the_users_will_see(desk: Desk) -> None:
-    """As the first of them will read it, also while it is being filled in, which does nothing."""
+    """As the first of them will read it, also while it is being filled in, which does nothing.
+
+    An end that has passed, which the form refuses, is not shown.
+    """
     asked = desk.pick("do:block", *desk.crowd[:2])
     form = desk.client.get(asked.location)
     assert parse(form.text).one(class_="pu-foreseen-page").text
-    filled = hidden(form) | {"reason": "Overdue", "until": "2001-01-01T10:00"}
-    answer = desk.client.post(asked.location, data=filled, headers={"X-PU-Part": "foreseen"})
-    assert answer.status_code == 200
-    page = parse(answer.text)
-    assert "1 January 2001" in page.one(class_="pu-foreseen-page").text
-    assert not page.all(class_="pu-error")
+    coming = datetime.now(UTC).year + 1
+    for year, shown in ((coming, True), (2001, False)):
+        filled = hidden(form) | {"reason": "Overdue", "until": f"{year}-01-01T10:00"}
+        answer = desk.client.post(asked.location, data=filled, headers={"X-PU-Part": "foreseen"})
+        assert answer.status_code == 200
+        page = parse(answer.text)
+        seen = page.one(class_="pu-foreseen-page").text
+        assert (f"1 January {year}" in seen) == shown
+        assert not page.all(class_="pu-error")
     assert parse(desk.client.get(desk.world.url("list_jobs")).text).all(class_="pu-empty")
     assert desk.events() == []
 

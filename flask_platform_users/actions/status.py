@@ -150,11 +150,12 @@ class Block(Action):
                 yield Impact(what=channels(count.title), count=number, effect="stops")
 
     def stands_after(self, unit: Unit) -> Standing:
-        """Be blocked, as far as the form says how."""
+        """Be blocked, as far as the form says how; an end that has passed is none yet."""
+        until = unit.form.until.data
         return Standing(
             platform=unit.directory.platform,
             status="blocked",
-            blocked_until=unit.form.until.data,
+            blocked_until=until if until and until > unit.now else None,
             reason=unit.form.reason.data or "",
         )
 
