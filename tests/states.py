@@ -133,7 +133,7 @@ def _form(action: str, who: str = "active", *, refused: bool = True, **fields: s
 
 STATES: tuple[State, ...] = (
     State(name="list", path="/"),
-    State(name="list-page-2", path="/?sort=last_login"),
+    State(name="list-sorted", path="/?sort=last_login"),
     State(name="list-filtered", path="/?q=an&status=active&channel=whatsapp"),
     State(name="list-one-row", path="/?q=user@acme"),
     State(name="list-no-result", path="/?q=nobody-at-all&status=blocked"),
