@@ -128,7 +128,7 @@ def look_at(
                 look.put_on(page)
                 if pictures:
                     take(page, state, look, visitors.folder)
-                for line in violations(page) if axe else ():
+                for line in violations(page, floats=state.floats) if axe else ():
                     found += 1
                     print(f"         {look}: {line}")
         except Exception as error:
