@@ -44,7 +44,8 @@ class ListViews:
             abort(400, _("This link to a page of the list is not valid, or not any more."))
         if wrong is not None:
             found = found.of_nobody()
-        allowed, preferences = self.door.allowed_actions(), self.door.preferences().all()
+        allowed = sorted(self.door.allowed_actions(), key=lambda action: action.dangerous)
+        preferences = self.door.preferences().all()
         columns = there(mapping, deleted=found.query.population == "deleted")
         arguments = dict(found.filters) | {
             name: wanted[name] for name in ("sort", "direction", "per_page") if name in request.args

@@ -1,7 +1,6 @@
 """Walking through a product from link to link, as somebody who knows nothing of it."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -44,24 +43,21 @@ class Stop:
         return [node.attributes[n] for node, n in links if node.attributes.get(n, "#")[0] != "#"]
 
 
-def walk(client: Client, start: str, *, base_url: str, each: int = 1) -> Iterator[Stop]:
-    """Follow all links from a page on, but no more than some of each kind.
+def walk(client: Client, start: str, *, base_url: str) -> Iterator[Stop]:
+    """Follow all links from a page on, but one of each kind.
 
     Two addresses are of one kind if they are the same but for numbers and what their query says.
     """
-    waiting, seen, kinds = [start], {start}, Counter[str]()
+    waiting, kinds = [start], {_kind(start)}
     while waiting:
         url = waiting.pop(0)
         stop = look(client, url, base_url=base_url)
         yield stop
         for address in stop.followed:
             found = urljoin(url, address)
-            kind = _kind(found)
-            if urlsplit(found).netloc or found in seen or kinds[kind] >= each:
-                continue
-            seen.add(found)
-            kinds[kind] += 1
-            waiting.append(found)
+            if not urlsplit(found).netloc and _kind(found) not in kinds:
+                kinds.add(_kind(found))
+                waiting.append(found)
 
 
 def look(client: Client, url: str, *, base_url: str) -> Stop:

@@ -17,6 +17,9 @@ from ..schemas import PER_PAGE
 from .list_cards import CountedList
 from .shared import Message
 
+FOLD = 25
+"""So many rows are there before a page is painted: few windows show more of them at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
@@ -98,6 +101,11 @@ class ListPage(CountedList):
             url=self.link(sort=sort.name, direction="desc" if descending else "asc"),
             direction=("descending" if self.query.descending else "ascending") if current else None,
         )
+
+    @property
+    def fold(self) -> int | None:
+        """The number of the row with which the page is painted; None where that is all of it."""
+        return self.page.start + FOLD - 1 if len(self.page.users) > FOLD else None
 
     @property
     def range(self) -> str:
