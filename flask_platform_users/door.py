@@ -354,7 +354,7 @@ class Door:
     def message(self, history: History, user: UserDetails | None = None) -> Message | None:
         """Return what to say of the action that led here, and whether it can be taken back."""
         if request.args.get("unchanged"):
-            return Message(_("There was nothing to do."))
+            return Message(_("There was nothing to do."), icon="kept")
         seq = request.args.get("done", "")
         if not re.fullmatch("[0-9]{1,18}", seq):
             return None

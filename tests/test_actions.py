@@ -300,7 +300,10 @@ def test_blocking_the_blocked_is_refused_and_told(office: Office) -> None:
 def test_nothing_to_do_leaves_no_trace(office: Office) -> None:
     response = office.do("set_status", office.user, status="active")
     assert response.status_code == 303
-    assert "There was nothing to do." in office.client.get(response.location).text
+    page = parse(office.client.get(response.location).text)
+    message = page.one(class_="pu-message")
+    assert "There was nothing to do." in message.text
+    assert not page.all(class_="pu-message-done")
     assert office.told() == []
 
 

@@ -260,6 +260,7 @@ def test_a_form_that_cannot_be_is_asked_for_again_with_what_was_typed(desk: Desk
         *(("reason", reason, "Say why.") for reason in ("", " ", "\t", "\0")),
         ("starts", "2020-01-01T10:00", "Choose a moment that is still to come."),
         ("starts", "9999-12-31T10:00", "Choose a moment within twenty years."),
+        ("period", "date", 'id="pu-ends-errors"'),
         ("period", "date", "Say until when."),
         ("period", "aeon", "Not a valid choice."),
         ("offer", "no such plan", "Not a valid choice."),

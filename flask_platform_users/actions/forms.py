@@ -7,7 +7,7 @@ from typing import Any
 
 import wtforms
 from wtforms import DateTimeLocalField, StringField, ValidationError
-from wtforms.validators import Length, Optional
+from wtforms.validators import Length
 
 from ..formatting import in_zone
 from ..i18n import _, gettext, joined, language, lazy, ngettext
@@ -81,7 +81,7 @@ class MomentField(DateTimeLocalField):
     """
 
     def __init__(self, label: str, *, description: str = "", **more: Any) -> None:
-        super().__init__(label, [Optional()], **more)
+        super().__init__(label, **more)
         zone = _("Time zone: %(zone)s.", zone=self.zone)
         self.description = joined(" ", [zone, description] if description else [zone])
 
@@ -93,7 +93,10 @@ class MomentField(DateTimeLocalField):
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read what was typed by the zone's clocks."""
-        super().process_formdata(valuelist)
+        typed = [text for text in valuelist if text.strip()]
+        if valuelist and not typed:
+            self.data = None
+        super().process_formdata(typed)
         if self.data is not None:
             try:
                 self.data = self.data.replace(tzinfo=self.zone).astimezone(UTC)

@@ -86,18 +86,16 @@ class Period:
             return (local + timedelta(weeks=1)).astimezone(UTC)
         return months_after(local, _MONTHS[period]).astimezone(UTC) if period in _MONTHS else None
 
-    def validate_period(self, field: SelectField) -> None:
-        """Ask for the moment where one was announced."""
-        if field.data == "date" and self.ends.data is None:
-            raise ValidationError(_("Say until when."))
-
     def refuse_end(self, start: datetime) -> None:
-        """Refuse an announced end that lies before a moment, or too far away to be meant."""
+        """Refuse an announced end that is missing, lies before a moment, or is too far away."""
         end = self.ends.data
-        if self.period.data == "date" and end is not None:
-            if end <= max(start, datetime.now(UTC)):
-                raise ValidationError(_("Choose a moment after it begins, and still to come."))
-            refuse_beyond(end)
+        if self.period.data != "date" or self.ends.errors:
+            return
+        if end is None:
+            raise ValidationError(_("Say until when."))
+        if end <= max(start, datetime.now(UTC)):
+            raise ValidationError(_("Choose a moment after it begins, and still to come."))
+        refuse_beyond(end)
 
 
 class AmountField(DecimalField):

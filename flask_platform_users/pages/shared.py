@@ -20,10 +20,12 @@ class Message:
 
     Attributes:
         undo: the number of the entry that can be taken back; None if it cannot.
+        icon: the drawing before it.
     """
 
     text: str
     undo: int | None = None
+    icon: str = "done"
 
     @property
     def csrf_token(self) -> str:
