@@ -110,15 +110,22 @@ def moment(value: datetime, zone: tzinfo = UTC) -> str:
     english = f"{local.day} {local:%B %Y, %H:%M %Z}"
     if locale is None:
         return english
-    from babel.dates import format_date, format_time, get_datetime_format
+    from babel.dates import format_date, get_datetime_format
 
-    date, time = (
-        format_date(local, "long", locale),
-        format_time(local, "short", locale=locale),
-    )
     both = str(get_datetime_format("long", locale=locale)).replace("'", "")
-    said = both.replace("{0}", f"{time} {local:%Z}").replace("{1}", date)
+    date = format_date(local, "long", locale)
+    said = both.replace("{0}", minute(value, zone)).replace("{1}", date)
     return Text.of(said, english)
+
+
+def minute(value: datetime, zone: tzinfo = UTC) -> str:
+    """Return the time of day of a moment, to the minute, in a time zone: ``16:05 CEST``."""
+    local, locale = in_zone(value, zone), language().locale
+    if locale is None:
+        return f"{local:%H:%M %Z}"
+    from babel.dates import format_time
+
+    return f"{format_time(local, 'short', locale=locale)} {local:%Z}"
 
 
 def clock(value: datetime, zone: tzinfo = UTC) -> str:
@@ -197,6 +204,10 @@ class Reading:
     def clock(self, value: datetime) -> str:
         """Return the time of day of a moment, to the second: ``16:05:09``."""
         return clock(value, self.zone)
+
+    def minute(self, value: datetime) -> str:
+        """Return the time of day of a moment, to the minute: ``16:05 CEST``."""
+        return minute(value, self.zone)
 
     def day(self, value: datetime) -> str:
         """Return the date of a moment: ``3 August 2026``."""

@@ -112,13 +112,16 @@ class PageViews:
 
     def show_history(self) -> ResponseReturnValue:
         """Show what was done on the platform."""
-        wanted, history = history_wanted(), History(self.door.directory())
+        directory = self.door.directory()
+        wanted, history = history_wanted(), History(directory)
         people = history.people()
         query = history_query(history, wanted, people)
+        page = history.page(query)
         return self.door.render(
             "history.html",
             view=EventsPage(
-                page=history.page(query),
+                page=page,
+                names=directory.names({event.user_key for event in page.events}),
                 arguments=_filters_in(wanted),
                 actions=self.door.actions,
                 people=list(dict.fromkeys(people.values())),

@@ -168,8 +168,16 @@ class _Giving(Action):
         """Offer what this platform sells."""
         form: OfferForm = super().build_form(unit, data)
         form.offer.label.text = self.noun
-        form.offer.choices = [(o.key, _label(o)) for o in offers(unit, self.kind)]
+        now = self.present(unit)
+        form.offer.choices = [
+            (o.key, _("%(offer)s (now)", offer=_label(o)) if o.key == now else _label(o))
+            for o in offers(unit, self.kind)
+        ]
         return form
+
+    def present(self, unit: Unit) -> str | None:  # noqa: ARG002
+        """Return the key of the offer that would be replaced, if it is one for all."""
+        return None
 
     def impact(self, unit: Unit) -> Iterable[Impact]:
         """Tell what is gained and lost by what was chosen."""
@@ -246,6 +254,11 @@ class AssignPlan(_Giving):
             "Which plan should %(user)s have? After its end the plan before it comes back.",
             user=user.name,
         )
+
+    def present(self, unit: Unit) -> str | None:
+        """Return the key of the plan that one user has now."""
+        subscription = standing(unit).subscription if unit.many == 1 else None
+        return None if subscription is None else subscription.plan_key
 
     def after(self, before: Subscription | None, offer: Offer) -> Subscription | None:
         """Put the plan in place of the other; add-ons stay."""

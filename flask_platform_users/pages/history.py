@@ -17,6 +17,7 @@ class EventsPage:
 
     Attributes:
         arguments: the filters in force, as they stand in the address.
+        names: what users are called now, by their key; without those who are gone.
         actions: the mount's actions by name.
         people: what those are called who acted here.
         too_many: whether more users were meant than are shown.
@@ -25,6 +26,7 @@ class EventsPage:
 
     page: HistoryPage
     arguments: dict[str, Any]
+    names: Mapping[Any, str]
     actions: Mapping[str, Action]
     people: Sequence[str]
     too_many: bool

@@ -111,7 +111,7 @@ def test_ticks_outlast_a_search(visit: Visit) -> None:
     page = visit.page
     mark(visit)
     bar = page.get_by_role("group", name="chosen")
-    name = page.locator(".pu-contact-name").first.inner_text()
+    name = str(page.locator(".pu-contact-name").first.text_content())
     page.get_by_role("checkbox", name=f"Choose {name}").check()
     page.locator("[data-pu-search] [type=search]").fill("nobody at all")
     expect(page.locator(".pu-empty")).to_be_visible()
@@ -127,7 +127,7 @@ def test_a_user_is_blocked_in_a_dialog_and_the_block_taken_back_on_the_list(visi
     page = visit.page
     mark(visit)
     row = page.get_by_role("row").nth(3)
-    name = row.locator(".pu-contact-name").inner_text()
+    name = str(row.locator(".pu-contact-name").text_content())
     row.locator(".pu-menu summary").click()
     row.locator(".pu-menu").get_by_role("link", name="Block").click()
     dialog = page.get_by_role("dialog")
@@ -215,7 +215,7 @@ def test_keys_move_open_and_tick_and_can_be_turned_off(visit: Visit) -> None:
     help_.get_by_role("checkbox").check()
     help_.get_by_role("button", name="Close").click()
     names.nth(1).focus()
-    name = names.nth(1).inner_text()
+    name = str(names.nth(1).text_content())
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 

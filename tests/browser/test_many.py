@@ -13,7 +13,7 @@ def test_three_from_two_pages_are_blocked_without_javascript(visit: Visit) -> No
     visit.open("/?status=pending")
     page = visit.page
     ticks, bar = page.locator("tbody [type=checkbox]"), page.get_by_role("group", name="chosen")
-    name = page.locator(".pu-contact-name").first.inner_text()
+    name = str(page.locator(".pu-contact-name").first.text_content())
     page.get_by_role("checkbox", name=f"Choose {name}").check()
     ticks.nth(1).check()
     page.get_by_role("button", name="Next").click()

@@ -62,7 +62,7 @@ def test_the_whole_story_works_without_javascript(visit: Visit) -> None:
     expect(page.get_by_role("columnheader", name="Last login")).to_have_attribute(
         "aria-sort", "descending"
     )
-    name = page.get_by_role("rowheader").first.get_by_role("link").inner_text()
+    name = str(page.get_by_role("rowheader").first.get_by_role("link").text_content())
     page.get_by_role("link", name=f"Details of {name}").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     for heading in ("Identity", "Channels", "Usage", "Subscription"):

@@ -116,7 +116,7 @@ def test_support_looks_is_refused_a_change_gets_leave_for_it_and_leaves_a_receip
     page.get_by_label("Reason").fill("She asked me to shorten her name")
     page.get_by_role("button", name="Allow changes for 5 minutes").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Changes are allowed for 5 minutes")
-    expect(shown.locator(".mode")).to_have_text(re.compile(r"Changes until \d\d:\d\d UTC"))
+    expect(shown.locator(".mode")).to_have_text(re.compile(r"Changes until \d\d:\d\d CES?T"))
     page.get_by_role("link", name="Go back").click()
     save_name(page, "Nerea Fuente")
     expect(page.get_by_role("status")).to_have_text("Your profile is saved.")
@@ -156,7 +156,7 @@ def test_no_style_of_the_product_hides_the_banner_or_the_way_out(
     page.goto(f"{visit.address}/team")
     expect(page.get_by_role("heading", name="Team")).to_be_hidden()
     expect(shown).to_be_in_viewport(ratio=1)
-    expect(shown).to_contain_text(re.compile(r"ends \d\d:\d\d UTC"))
+    expect(shown).to_contain_text(re.compile(r"ends \d\d:\d\d CES?T"))
     shown.get_by_role("button", name="Stop").click()
     page.wait_for_url(f"**/id/{customer.id}?done=*")
 
