@@ -2,11 +2,17 @@
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
+from flask import render_template_string
 
+from flask_platform_users import SignIn
 from flask_platform_users.headers import PART
+from flask_platform_users.i18n import TRANSLATIONS
 
 from .html import parse
 from .shop import fill, shop
@@ -85,3 +91,39 @@ def test_a_layout_whose_blocks_have_other_names_gets_everything_of_the_page(tmp_
             assert "ada@example.org" in shown.text
             part = client.get(f"/platform/users/{path}", headers={PART: "1"})
             assert parse(part.text).one("title").text == title
+
+
+def test_a_language_of_ones_own_begins_with_every_text_and_no_translation(tmp_path: Path) -> None:
+    """By the commands of the README, without a clone."""
+    (commands,) = re.findall(r"```console\n(\$ page=.*?)```", README.read_text(), re.DOTALL)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        re.sub(r"^\$ ", "", commands, flags=re.MULTILINE),
+        shell=True,
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env=os.environ | {"PATH": path, "PYTHONPATH": str(README.parent)},
+    )
+    folder = tmp_path / "translations" / "fr" / "LC_MESSAGES"
+    assert (folder / "flask_platform_users.mo").exists()
+    with (folder / "flask_platform_users.po").open("rb") as file:
+        own = read_po(file)
+    with (TRANSLATIONS / "es" / "LC_MESSAGES" / "flask_platform_users.po").open("rb") as file:
+        ours = read_po(file)
+    assert {message.id for message in own} == {message.id for message in ours}
+    assert {"".join(message.string or ()) for message in own if message.id} == {""}
+
+
+def test_the_sign_in_page_of_the_readme_says_why_somebody_was_turned_away() -> None:
+    """With the object handed to it; and nothing where nobody was."""
+    (page,) = re.findall(r"```jinja\n([^`]*turned_away[^`]*)```", README.read_text())
+    with shop() as names:
+        for block in blocks()[:2]:
+            exec(compile(block, README.name, "exec"), names)
+        with names["app"].test_request_context():
+            fill(names)
+            away = SignIn(sentence="This account is blocked.")
+            for answer, text in ((away, away.sentence), (None, "")):
+                given = {"platform_users": {"turned_away": answer}}
+                assert parse(render_template_string(page, **given)).text.strip() == text
