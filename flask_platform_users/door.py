@@ -332,8 +332,8 @@ class Door:
                     [
                         f"app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given "
                         f"{self.settings.base_template!r}, which has no block named {block!r} to "
-                        "put the page into; add that block to it, or name yours in a "
-                        "platform_users/shell.html of your own."
+                        "put the page into; add that block to it, or name a template that "
+                        "extends it and has that block within one of its own."
                     ]
                 )
         return html

@@ -53,7 +53,7 @@ from .models import build_tables
 from .overlay_views import OverlayViews, forbid_while_impersonating
 from .panels import Panel
 from .pipeline import Pipeline
-from .policy import Policy
+from .policy import Policy, name_of
 from .results import UserDetails
 from .runners import Runner, ThreadRunner
 from .saved_views import SavedView
@@ -445,7 +445,7 @@ class PlatformUsers:
         self.db.session.flush()
         by, by_name = None, ""
         if actor is not None:
-            by, by_name = self.policy.id_of(actor), self.policy.name_of(actor)
+            by, by_name = self.policy.id_of(actor), name_of(actor, self.policy, self.users)
             if seen_as is not None:
                 by, by_name = seen_as.actor, seen_as.actor_name
         entry = Entry(

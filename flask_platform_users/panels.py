@@ -72,8 +72,8 @@ class Panel:
     """A section of the details page.
 
     Args:
-        name: a short lower-case word, unique in the mount; one of a default panel's name takes
-            that one's place.
+        name: a short lower-case word, unique in the mount; one that bears the name of a default
+            panel replaces it, and stands where it was written.
         template: shows it. It receives ``data``, ``panel``, ``view`` (the whole page, such as
             ``view.user``) and ``pu`` (which formats numbers, moments and money).
         data: ``data(subject)`` returns what the template shows, or None if there is nothing to

@@ -32,7 +32,7 @@ from .errors import (
 from .guard import Watch, guarded, real, tell
 from .i18n import _, again, english, joined
 from .orders import Order, Prompt, Result
-from .policy import Policy
+from .policy import Policy, name_of
 from .refusals import Refusals
 from .results import UserDetails, facts
 from .rights import SYSTEM, Rights
@@ -107,7 +107,7 @@ class Pipeline:
         if self.actor is SYSTEM:
             return ""
         with guarded(self.session, "Policy.name_of"):
-            return self.policy.name_of(self.actor)
+            return name_of(self.actor, self.policy, self.directory.mapping.users)
 
     def prompt(
         self, action: Action, key: str, data: Any = None, *, sent: bool = False, many: int = 1

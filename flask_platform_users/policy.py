@@ -5,6 +5,9 @@ from datetime import tzinfo
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import QueryableAttribute
+
+from .mapping import Users
 
 
 class Policy(ABC):
@@ -115,10 +118,28 @@ class Policy(ABC):
         identity = getattr(state, "identity", None)
         return str(identity[0] if identity else actor.get_id())
 
-    def name_of(self, actor: Any) -> str:
-        """Return what the history calls a person: their email, username or name."""
-        for attribute in ("email", "username", "name"):
-            value = getattr(actor, attribute, None)
-            if value:
-                return str(value)
-        return self.id_of(actor)
+    def name_of(self, actor: Any) -> str | None:  # noqa: ARG002
+        """Return what the history calls a person; None leaves it to the page.
+
+        By default None. Then it is the email address or username that ``Users`` names, for whoever
+        is a row of that model; else their attribute ``email``, ``username`` or ``name``; else what
+        ``id_of`` returns.
+        """
+        return None
+
+
+def name_of(actor: Any, policy: Policy, users: Users) -> str:
+    """Return what the history calls a person: what the host's rules say, or what is mapped."""
+    own = policy.name_of(actor)
+    if own:
+        return own
+    mapped = [
+        column.key
+        for column in (users.email, users.username)
+        if isinstance(column, QueryableAttribute) and isinstance(actor, column.parent.class_)
+    ]
+    for attribute in (*mapped, "email", "username", "name"):
+        value = getattr(actor, attribute, None)
+        if value:
+            return str(value)
+    return policy.id_of(actor)

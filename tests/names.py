@@ -106,13 +106,16 @@ def icons() -> list[str]:
 
 
 def properties() -> dict[str, str]:
-    """Return the custom properties that a host may set, each with its value in light."""
+    """Return the custom properties that a host may set, each with its value in light.
+
+    They are set for the whole page, or asked for with a value for those who set none.
+    """
     found: dict[str, str] = {}
     css = (STATIC / "platform_users.css").read_text()
     for root in re.findall(r":where\(:root\) \{(.*?)\}", css, re.DOTALL):
         for name, value in re.findall(r"(--pu-[\w-]+): (.*?);", root):
             found.setdefault(name, value)
-    return found
+    return found | dict(re.findall(r"var\((--pu-[\w-]+), ([^()]+)\)", css))
 
 
 def data_attributes() -> list[str]:

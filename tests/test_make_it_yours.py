@@ -31,11 +31,13 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
         with names["app"].app_context():
             fill(names)
             db, ada, user = names["db"], names["current_user"], names["User"]
-            same = {"platform_id": 1, "role": "agent", "status": "pending"}
-            bo = user(id=2, username="Bo", email="bo@example.org", is_platform_owner=False, **same)
-            bo.company, bo.created_at = "Looms", ada.created_at
+            same = {"platform_id": 1, "is_platform_owner": False, "role": "agent"}
+            same |= {"created_at": ada.created_at}
+            bo = user(id=2, username="Bo", email="bo@example.org", status="pending", **same)
+            bo.company = "Looms"
+            cy = user(id=3, username="Cy", email="cy@example.org", status="active", **same)
             mail = names["OutgoingMail"](user_id=2, queued_at=ada.created_at)
-            db.session.add_all([bo, mail])
+            db.session.add_all([bo, cy, mail])
             db.session.commit()
         yield names["app"].test_client()
 
@@ -78,15 +80,25 @@ def test_a_cell_is_changed_of_ours_and_of_the_hosts(client: FlaskClient) -> None
     page = opened(client, "")
     links = {node.text: node.attributes["href"] for node in page.one("tbody").all("a")}
     assert links["+44 20 7946 0018"] == "tel:+442079460018"
+    cy = next(row for row in page.one("tbody").all("tr") if "cy@example.org" in row.text)
+    assert cy.one(class_="pu-col-company").text.endswith("None")
     assert "Ada" not in opened(client, links["Looms"].removeprefix("/clients/")).one("tbody").text
 
 
 def test_a_partial_and_a_page_are_replaced_as_a_whole(client: FlaskClient) -> None:
     """Each gets what the original got."""
     cards = [card.one("b").text for card in opened(client, "").all(class_="pu-card")]
-    assert cards[0] == "2"
+    assert cards[0] == "3"
+    refused = opened(client, "do/block/1", status=403)
+    assert (refused.one("h1").text, refused.one("title").text) == ("Sorry", "This was not done")
+    assert "You cannot do this to yourself." in refused.text
     missing = opened(client, "id/99", status=404)
-    assert (missing.one("h1").text, missing.one("title").text) == ("Sorry", "Not Found")
+    assert (missing.one("h1").text, missing.one("title").text) == (
+        "Not found",
+        "Not found · Platform clients",
+    )
+    for page in (refused, missing):
+        assert [a.text for a in page.all("a", href="/help")] == ["Ask us"]
 
 
 def test_a_line_in_python_adds_each_thing(client: FlaskClient) -> None:
@@ -109,13 +121,15 @@ def test_users_are_called_what_the_host_calls_them(client: FlaskClient) -> None:
     assert "Total clients" in opened(client, "").text
 
 
-@pytest.mark.parametrize("name", ["make-it-yours.md", "templates.md"])
+@pytest.mark.parametrize(
+    "name", ["make-it-yours.md", "templates.md", "reference.md", "../README.md"]
+)
 def test_every_link_of_the_documentation_leads_somewhere(name: str) -> None:
     """To a file that is there, and to a heading in it."""
     text = (DOCS / name).read_text()
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"\]\((?!https:)([^)\s]+)\)", text):
         file, _, place = target.partition("#")
-        path = (DOCS / file) if file else DOCS / name
+        path = (DOCS / name).parent / file if file else DOCS / name
         assert path.exists(), target
         assert not place or place in anchors(path.read_text()), target
 

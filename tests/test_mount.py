@@ -395,8 +395,8 @@ def test_a_layout_without_a_place_for_the_page_is_said_so(
             client.get(path)
         assert str(caught.value) == (
             "app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given 'layout.html', which has no "
-            f"block named '{missing}' to put the page into; add that block to it, or name yours "
-            "in a platform_users/shell.html of your own."
+            f"block named '{missing}' to put the page into; add that block to it, or name a "
+            "template that extends it and has that block within one of its own."
         )
 
 

@@ -19,6 +19,7 @@ from ..formatting import Reading
 from ..history import Event
 from ..inspection import clause
 from ..pipeline import Pipeline
+from ..policy import name_of
 from ..results import Population, UserDetails
 from ..wording import sentence
 from ..zones import zone_of
@@ -105,7 +106,7 @@ class Desk:
     @property
     def name(self) -> str:
         """What the person is called."""
-        return self.extension.policy.name_of(self.actor)
+        return name_of(self.actor, self.extension.policy, self.extension.users)
 
     def user(self, name: str, population: Population = "present") -> UserDetails:
         """Return a user by their key, else by exactly their username or email address."""
