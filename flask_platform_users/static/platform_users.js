@@ -12,8 +12,13 @@ const TYPED = "input:not([type=checkbox], [type=radio], [type=submit], [type=but
 const RELATIONS = ["id", "for", "form", "list", "aria-describedby", "aria-labelledby"];
 const OPEN = ":is(.pu-menu, .pu-drop)[open]";
 const PAUSE = 300;
+const HELD = 4000;
+const TAKES_KEYS = `${TYPED}, select, textarea, :is([role=listbox], [role=menu], [role=grid],
+  [role=tree], [role=combobox], [role=slider], [role=spinbutton], [role=application])`;
 
-let asked = null; // the request for another state of this page that is under way
+let asked = null; // another state of this page, while it is under way
+let coming = null; // a form for the dialog, while it is under way
+let news = null; // what was done and is not told yet: an argument of the address, and what to focus
 let shown = here(); // the address whose state is on the page
 let typing = null; // the field that is being typed in: what comes does not overwrite it
 let opener = null; // what the dialog was opened from
@@ -32,6 +37,7 @@ function start() {
   for (const kind of ["focusin", "pointerover"]) root.addEventListener(kind, showTips);
   addEventListener("popstate", moved);
   addEventListener("pageshow", returned);
+  addEventListener("pagehide", () => root.isConnected && !isKept() && post().catch(() => {}));
   dialog?.addEventListener("close", closed);
   settle();
 }
@@ -69,6 +75,8 @@ function say(text) {
 
 // Asking and showing
 
+class NoAnswer extends Error {}
+
 // Asks for one of our pages and parses it. XMLHttpRequest parses by itself, so there is no text that
 // a policy of Trusted Types would have to allow. Redirects are followed; `url` is where they led.
 function load(url, { body = null, part = "page", signal } = {}) {
@@ -82,7 +90,9 @@ function load(url, { body = null, part = "page", signal } = {}) {
       for (const plain of found?.querySelectorAll("noscript") ?? []) plain.remove();
       resolve({ page: found, status: request.status, url: new URL(request.responseURL || url) });
     };
-    request.onerror = request.onabort = () => reject(new Error(`No answer from ${url}`));
+    request.onerror = () => reject(new NoAnswer(url));
+    request.onabort = () => reject(new Error(`${url} is not wanted any more`));
+    if (signal?.aborted) return request.onabort();
     signal?.addEventListener("abort", () => request.abort());
     request.send(body);
   });
@@ -92,38 +102,86 @@ function isOurs(answer, url) {
   return answer.page && answer.status < 400 && answer.url.pathname === new URL(url).pathname;
 }
 
-// Shows another state of this page: `push` as a new entry of the browser's history.
-async function visit(url, { push = true, place } = {}) {
+// Says whether anything is under way. What was asked for last counts.
+function busy() {
+  if (asked || coming) page.setAttribute("aria-busy", "true");
+  else page.removeAttribute("aria-busy");
+}
+
+// Shows another state of this page: `push` as a new entry of the browser's history, which a search
+// that is being typed makes once; `moves` if the browser's history led here.
+async function visit(url, { push = url !== shown, place, moves = false } = {}) {
   asked?.abort();
-  const mine = (asked = new AbortController());
-  page.setAttribute("aria-busy", "true");
+  coming?.abort();
+  clearTimeout(pause);
+  const mine = (asked = Object.assign(new AbortController(), { url, push, moves }));
+  const from = new URL(url);
+  if (news) from.searchParams.set(news.name, news.value);
+  busy();
   try {
-    if (!(await save())) return;
-    const answer = await load(url, { part: "results", signal: mine.signal });
+    let answer;
+    do {
+      if (!(await save())) return;
+      answer = await load(from, { part: "results", signal: mine.signal });
+    } while (!isKept()); // ticked meanwhile
     const isUnread = answer.status === 400 && answer.page?.querySelector("#pu-wrong");
     if (!isUnread && !isOurs(answer, url)) throw new Error("Another page came");
-    if (push) {
+    if (push && !(typing && began)) {
+      began = Boolean(typing);
       history.replaceState({ ...history.state, y: scrollY }, "");
       history.pushState({}, "", url);
     } else if (url !== here()) history.replaceState(history.state, "", url);
     shown = here();
     show(answer.page);
     if (place !== undefined) scrollTo(0, place);
-    say(page.querySelector("[data-pu-says], .pu-empty-title, .pu-range, caption")?.textContent);
-  } catch {
+    if (news) announce(news.back);
+    else say(page.querySelector("[data-pu-says], .pu-empty-title, .pu-range, caption")?.textContent);
+    news = null;
+  } catch (error) {
     if (mine.signal.aborted) return;
-    if (url === here()) location.reload();
-    else location.assign(url);
+    if (error instanceof NoAnswer && !moves && tell("offline")) return;
+    if (from.href === location.href) location.reload();
+    else location.assign(from);
   } finally {
-    if (asked === mine) page.removeAttribute("aria-busy");
+    if (asked === mine) asked = null;
+    busy();
   }
+}
+
+// Says what went wrong, beside the form that is open or above the page, and leaves all as it is.
+function tell(what, text) {
+  const known = root.querySelector(`template[data-pu-tells=${what}]`);
+  if (!known) return false;
+  for (const old of root.querySelectorAll("[data-pu-told]")) old.remove();
+  const message = known.content.firstElementChild.cloneNode(true);
+  message.dataset.puTold = "";
+  if (text) message.querySelector("span").textContent = text;
+  const buttons = dialog?.open && dialog.querySelector(".pu-form-buttons");
+  if (buttons) buttons.before(message);
+  else {
+    page.prepend(message);
+    if (message.showPopover) float(message);
+  }
+  say(message.querySelector("span").textContent);
+  return true;
 }
 
 function show(next) {
   const focused = page.contains(document.activeElement);
   morph(page, next);
   settle();
-  if (!focused || page.contains(document.activeElement)) return;
+  root.dispatchEvent(new CustomEvent("pu:shown", { bubbles: true }));
+  if (focused && !page.contains(document.activeElement)) rest();
+}
+
+function dismiss(message) {
+  const focused = message.contains(document.activeElement);
+  message.remove();
+  if (focused) rest();
+}
+
+// Gives the focus a place where what had it is gone.
+function rest() {
   const place = page.querySelector("#pu-results") ?? page;
   place.tabIndex = -1;
   place.focus({ preventScroll: true });
@@ -135,6 +193,7 @@ function morph(old, next) {
   let at = old.firstChild;
   for (const want of [...next.childNodes]) {
     let same = at;
+    if (want.nodeType !== Node.ELEMENT_NODE && same && !alike(same, want)) same = null;
     while (same && !alike(same, want)) same = same.nextSibling;
     if (!same) {
       old.insertBefore(document.importNode(want, true), at);
@@ -143,15 +202,29 @@ function morph(old, next) {
     while (at !== same) at = drop(at);
     if (want.nodeType !== Node.ELEMENT_NODE) {
       if (same.data !== want.data) same.data = want.data;
-    } else if (same.nodeName !== "DIALOG" && !same.dataset?.puSent) {
+    } else if (!same.matches("dialog, [data-pu-sent], [data-pu-keep]")) {
+      const stays = isBeingFilledIn(same);
       become(same, want);
       morph(same, want);
-      if ("value" in same && same !== typing && same.value !== want.value) same.value = want.value;
-      if ("checked" in same) same.checked = want.checked;
+      if ("value" in same && !stays && same.value !== want.value) same.value = want.value;
+      if ("checked" in same && !stays) same.checked = want.checked;
     }
     at = same.nextSibling;
   }
   while (at) at = drop(at);
+}
+
+// What was filled in and not sent stays; but a list that was asked for shows what it is narrowed by.
+function isBeingFilledIn(field) {
+  if (field === typing) return true;
+  if (!news && field.form?.matches(".pu-toolbar")) return false;
+  if (!field.form || field.form.matches("#pu-many")) return false;
+  if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+  if (field.matches("select")) {
+    const usual = [...field.options].find((option) => option.defaultSelected) ?? field.options[0];
+    return field.value !== usual?.value;
+  }
+  return "defaultValue" in field && field.value !== field.defaultValue;
 }
 
 function drop(node) {
@@ -168,9 +241,8 @@ function alike(a, b) {
 
 function become(old, next) {
   for (const { name } of [...old.attributes]) {
-    if (!next.hasAttribute(name) && !(name === "open" && old.matches(".pu-drop"))) {
-      old.removeAttribute(name);
-    }
+    if (next.hasAttribute(name) || (name === "open" && !old.matches(".pu-menu"))) continue;
+    old.removeAttribute(name);
   }
   for (const { name, value } of next.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -178,21 +250,33 @@ function become(old, next) {
 }
 
 function moved() {
+  if (!root.isConnected) return;
   if (dialog?.open) dialog.close();
-  if (here() === shown) return;
+  else if (history.state?.dialog) return history.back(); // it shows nothing any more
+  history.scrollRestoration = "auto";
+  clearTimeout(pause);
+  if (here() === shown) {
+    if (asked?.moves) asked.abort();
+    return;
+  }
   typing = null;
-  visit(location.href, { push: false, place: history.state?.y });
+  began = false;
+  visit(here(), { push: false, place: history.state?.y, moves: true });
 }
 
 // Comes back to a page that the browser had kept as it was.
 function returned(event) {
+  if (!root.isConnected) return;
+  busy();
   root.querySelectorAll("[data-pu-sent]").forEach(release);
   if (event.persisted && page.querySelector("#pu-results")) visit(here(), { push: false });
 }
 
 // Leaves for another page, once the ticks are kept.
 async function leave(url) {
+  page.setAttribute("aria-busy", "true");
   if (await save()) location.assign(url);
+  else busy();
 }
 
 function clicked(event) {
@@ -202,13 +286,14 @@ function clicked(event) {
     event.preventDefault();
     return dialog.close();
   }
-  if (link?.hash && dialog?.open) {
+  if (link?.hash && dialog?.open && link.href.split("#")[0] === here()) {
     event.preventDefault(); // a step of the browser's history would close the dialog
-    return dialog.querySelector(link.hash)?.focus();
+    return document.getElementById(link.hash.slice(1))?.focus();
   }
-  if (event.target.closest("[data-pu-dismiss]")) event.target.closest(".pu-message").remove();
+  if (event.target.closest("[data-pu-dismiss]")) dismiss(event.target.closest(".pu-message"));
   const elsewhere =
     event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+  if (link && elsewhere) link.closest(".pu-menu")?.removeAttribute("open");
   if (!link || elsewhere || event.defaultPrevented || link.target || dialog?.open) return;
   const url = new URL(link.href);
   const same = url.origin === location.origin;
@@ -227,8 +312,8 @@ function clicked(event) {
 }
 
 function scrollToResults() {
-  const results = page.querySelector("#pu-results");
-  if (results?.getBoundingClientRect().top < 0) results.scrollIntoView();
+  const results = page.querySelector("#pu-results") ?? page;
+  if (results.getBoundingClientRect().top < 0) results.scrollIntoView();
 }
 
 // Searching and filtering
@@ -236,13 +321,15 @@ function scrollToResults() {
 let pause = 0;
 let began = false; // whether this typing has its entry in the browser's history already
 
-function find(form, push = true) {
+function find(form, again = false) {
   clearTimeout(pause);
   const filled = [...new FormData(form)].filter(([, value]) => value !== "");
   const query = new URLSearchParams(filled).toString();
   const url = new URL(form.getAttribute("action"), location);
   const wanted = url.origin + url.pathname + (query && `?${query}`);
-  if (wanted !== shown) return visit(wanted, { push });
+  if (again || wanted !== shown) return visit(wanted);
+  asked?.abort(); // it was taken back
+  if (news) return visit(shown);
 }
 
 function typed(event) {
@@ -253,12 +340,8 @@ function typed(event) {
   clearTimeout(pause);
   typing = field;
   if (event.isComposing || /[,;\n]|@.*@|:$/.test(field.value)) return; // a word or a list half-way
-  const look = () => {
-    find(form, !began);
-    began = true;
-  };
-  if (field.value) pause = setTimeout(look, PAUSE);
-  else look();
+  if (field.value) pause = setTimeout(find, PAUSE, form);
+  else find(form);
 }
 
 function left(event) {
@@ -281,15 +364,15 @@ function changed(event) {
 function submitted(event) {
   const form = event.target;
   const button = event.submitter;
-  if (event.defaultPrevented) return;
+  if (event.defaultPrevented || form.matches("[target], [method=dialog i]")) return;
   if (form.dataset.puSent) return event.preventDefault();
   const url = new URL(form.getAttribute("action") ?? "", location);
-  const posts = form.getAttribute("method") === "post";
-  if (!posts) {
-    if (url.pathname !== location.pathname) return;
+  if (!form.matches("[method=post i]")) {
+    if (!form.matches(".pu-toolbar") || url.pathname !== location.pathname) return;
     event.preventDefault();
     typing = null;
-    return find(form, !began);
+    began = false;
+    return find(form, true);
   }
   const acting = [url, location].map((place) => place.pathname.startsWith(acts));
   const quick = dialog?.contains(form) || form.matches(".pu-undo") || (acting[0] && !acting[1]);
@@ -297,15 +380,16 @@ function submitted(event) {
     event.preventDefault();
     return send(form, button, url.href);
   }
-  if (form.getAttribute("id") !== "pu-many" && !isKept()) {
+  if (form.matches("#pu-many")) kept = marks();
+  else if (!isKept()) {
     event.preventDefault();
     return save().then((kept) => kept && form.requestSubmit(button));
   }
   hold(form, button);
-  if (url.pathname.endsWith(".csv")) setTimeout(release, 3000, form); // it leads to no page
+  setTimeout(release, HELD, form); // it may lead to no page, or be stopped
 }
 
-// A button that was pressed is not pressed again until there is an answer.
+// A button that was pressed is not pressed again until there is an answer, or none for long.
 function hold(form, button) {
   glance?.abort();
   form.dataset.puSent = "true";
@@ -324,33 +408,47 @@ async function send(form, button, url) {
   const body = new URLSearchParams(new FormData(form, button));
   const answer = await load(url, { body }).catch(() => null);
   release(form);
-  if (answer && answer.url.pathname !== new URL(url).pathname) return arrive(answer);
+  if (answer && answer.url.pathname !== new URL(url).pathname) return arrive(answer, form);
+  const ails = !answer || answer.status >= 500 || answer.status === 429;
+  if (ails && tell(answer ? "failed" : "offline")) return;
   const content = answer && contentOf(answer);
-  if (content) return open(content);
+  const isFree = !dialog.open || dialog.contains(form);
+  if (content && isFree) return open(content);
+  if (content || !form.isConnected) {
+    return tell("failed", content?.querySelector("[role=alert], h1")?.textContent);
+  }
   form.dataset.puPlain = "";
   form.requestSubmit(button);
 }
 
-// Goes where what was done leads to: here, if this page can tell it.
-async function arrive({ page: next, status, url }) {
-  const done = ["done", "unchanged"].find((name) => url.searchParams.has(name));
-  if (done && next && status < 400 && page.querySelector("#pu-results")) {
-    if (!(await save())) return;
-    const list = new URL(here());
-    list.searchParams.set(done, url.searchParams.get(done));
-    const answer = await load(list.href, {}).catch(() => null);
-    next = answer && isOurs(answer, list.href) ? answer.page : null;
-  } else if (url.pathname !== location.pathname || status >= 400) next = null;
-  if (!next) {
-    if (dialog?.open) location.replace(url); // instead of the dialog's entry
+// Goes where what was done leads to: here, if this page can tell it. Another form that was opened
+// meanwhile stays.
+function arrive({ page: next, status, url }, form) {
+  const name = ["done", "unchanged"].find((name) => url.searchParams.has(name));
+  const isOurs = next && status < 400;
+  const isListed = isOurs && name && page.querySelector("#pu-results");
+  if (!isListed && !(isOurs && url.pathname === location.pathname)) {
+    if (dialog.contains(form)) location.replace(url); // instead of the dialog's entry
     else location.assign(url);
     return;
   }
+  let back = null;
+  if (dialog.contains(form)) {
+    back = opener;
+    opener = null;
+    dialog.close();
+  } else if (form.closest(".pu-message")) dismiss(form.closest(".pu-message"));
+  if (isListed) {
+    news = { name, value: url.searchParams.get(name), back };
+    return asked ? visit(asked.url, asked) : visit(here());
+  }
   asked?.abort();
-  const back = opener;
-  opener = null;
-  if (dialog?.open) dialog.close();
   show(next);
+  announce(back);
+}
+
+// Tells the message that came with the page.
+function announce(back) {
   if (back) focusOn(back);
   const message = page.querySelector(".pu-message");
   say(message?.querySelector("span")?.textContent);
@@ -388,15 +486,22 @@ function contentOf(answer) {
 }
 
 async function ask(link) {
-  if (link.ariaBusy) return;
-  link.ariaBusy = "true";
-  const answer = await load(link.href).catch(() => null);
-  link.ariaBusy = null;
+  const url = link.href; // the link may lead elsewhere once the list has changed
+  if (coming?.url === url) return;
+  coming?.abort();
+  clearTimeout(pause);
+  const mine = (coming = Object.assign(new AbortController(), { url }));
+  busy();
+  const answer = await load(url, { signal: mine.signal }).catch((error) => error);
+  if (coming === mine) coming = null;
+  busy();
+  if (mine.signal.aborted) return;
   const menu = link.closest(".pu-menu");
   if (menu) menu.open = false;
-  const same = answer?.url.pathname === new URL(link.href).pathname;
+  if (answer instanceof NoAnswer && tell("offline")) return;
+  const same = answer.url?.pathname === new URL(url).pathname;
   const content = same && contentOf(answer); // a refusal is an answer too
-  if (!content) return leave(link.href);
+  if (!content) return leave(url);
   opener = link;
   open(content);
 }
@@ -418,6 +523,7 @@ function open(content) {
   dialog.querySelector("[data-pu-content]").replaceChildren(part);
   if (!again) {
     dialog.showModal();
+    history.scrollRestoration = "manual"; // what is below stays where it is
     history.pushState({ ...history.state, dialog: true }, "");
   }
   const wrong = part.querySelector("[data-pu-summary], [role=alert]");
@@ -486,31 +592,50 @@ function count(event) {
   all.indeterminate = here > 0 && !all.checked;
 }
 
-// Tells the server who is ticked; if that fails, the form is sent and its answer says why.
-async function save() {
+function post() {
+  const form = root.querySelector("#pu-many");
+  const body = new URLSearchParams(new FormData(form));
+  body.set("go", "keep");
+  const sent = { method: "POST", body, redirect: "manual", keepalive: true };
+  return fetch(form.getAttribute("action"), sent);
+}
+
+// Tells the server who is ticked, with a new token where the old one is too old; if that fails, the
+// form is sent and its answer says why.
+async function save({ renews = true } = {}) {
   if (isKept()) return true;
   const form = root.querySelector("#pu-many");
   const now = marks();
-  const body = new URLSearchParams(new FormData(form));
-  body.set("go", "keep");
-  const sent = { method: "POST", body, redirect: "manual" };
-  const answer = await fetch(form.getAttribute("action"), sent).catch(() => null);
-  if (answer?.type !== "opaqueredirect") {
-    form.requestSubmit(form.querySelector("[value=keep]"));
-    return false;
+  const answer = await post().catch(() => null);
+  if (answer?.type === "opaqueredirect") {
+    kept = now;
+    return true;
   }
-  kept = now;
-  return true;
+  if (!answer && tell("offline")) return false;
+  const fresh = renews && (await load(here()).catch(() => null));
+  const token = fresh?.page?.querySelector("#pu-many [name=csrf_token]");
+  if (token) {
+    form.querySelector("[name=csrf_token]").value = token.value;
+    return save({ renews: false });
+  }
+  form.requestSubmit(form.querySelector("[value=keep]"));
+  return false;
 }
 
 // A job that goes on
 
 let told = "";
+let missed = 0;
 
 async function follow() {
   const url = here();
   const answer = await load(url).catch(() => null);
-  if (!answer || !isOurs(answer, url)) return setTimeout(() => location.reload(), 5000);
+  if (!answer || answer.status >= 500) {
+    following = setTimeout(follow, Math.min(30_000, 1000 * 2 ** ++missed));
+    return;
+  }
+  missed = 0;
+  if (!isOurs(answer, url)) return location.reload();
   const over = !answer.page.querySelector("[data-pu-waits]");
   show(answer.page);
   const text = page.querySelector("[role=status], [data-pu-waits] p")?.textContent;
@@ -536,6 +661,7 @@ function toggled(event) {
 }
 
 function clickedAnywhere(event) {
+  if (!root.isConnected) return;
   const inside = event.target.closest?.(OPEN);
   for (const menu of root.querySelectorAll(OPEN)) {
     if (menu !== inside) menu.open = false;
@@ -575,13 +701,16 @@ function pressedInMenu(event) {
 
 function pressed(event) {
   const at = event.composedPath()[0];
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.isComposing || document.querySelector("dialog[open], [aria-modal=true]")) return;
+  if (!root.isConnected || event.defaultPrevented || event.isComposing) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const above = document.querySelectorAll("dialog:modal, [aria-modal=true]");
+  if ([...above].some((element) => element.checkVisibility?.() ?? true)) return;
   if (root.contains(at) && (pressedInMenu(event) || pressedInSearch(event))) {
     return event.preventDefault();
   }
   if (event.key === "Escape") root.classList.add("pu-tips-off");
-  if (at.isContentEditable || at.matches?.(`${TYPED}, select, textarea`)) return;
+  if (at.isContentEditable || at.closest?.(TAKES_KEYS)) return;
+  if (event.key === "Enter" && at.matches?.("#pu-many [type=checkbox]")) event.preventDefault();
   const row = at.closest?.(".pu-table tbody tr");
   const key = { ArrowDown: row && "j", ArrowUp: row && "k", m: "." }[event.key] ?? event.key;
   if (key !== event.key && event.key !== "m" && at.matches("input, summary")) return;
