@@ -52,6 +52,7 @@ class User(db.Model):  # type: ignore[name-defined,misc]
     made_at: Mapped[datetime] = mapped_column(default=sa.func.now())
     parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user.id"))
     channel_count: Mapped[int]
+    is_on: Mapped[bool] = mapped_column(default=True)
     roles: Mapped[list["Role"]] = relationship(secondary="user_role")
 
 
@@ -408,6 +409,42 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "no word for active",
         broken(status=Status.column(User.status, active=None)),
         "Status.column(active=...) was given no word; say which one means active.",
+    ),
+    (
+        "our words for a column of numbers",
+        broken(status=Status.column(User.channel_count)),
+        "Status.column(active=...) was given 'active', which is not a value of User.channel_count; "
+        "give one of type int.",
+    ),
+    (
+        "a word for a column of numbers",
+        broken(status=Status.column(User.channel_count, active=1, blocked=("banned", 3))),
+        "Status.column(blocked=...) was given 'banned', which is not a value of "
+        "User.channel_count; give one of type int.",
+    ),
+    (
+        "a number for a column of words",
+        broken(status=Status.column(User.status, active=1)),
+        "Status.column(active=...) was given 1, which is not a value of User.status; give one of "
+        "type str.",
+    ),
+    (
+        "a word for a flag",
+        broken(status=Status.column(User.is_on, active="yes", inactive=False)),
+        "Status.column(active=...) was given 'yes', which is not a value of User.is_on; give one "
+        "of True, False.",
+    ),
+    (
+        "one value for two statuses",
+        broken(status=Status.column(User.channel_count, active=10, pending=(20, 10))),
+        "Status.column(active=..., pending=...) were both given 10; give each value to one status, "
+        "and None to one that the column cannot say.",
+    ),
+    (
+        "one member of an enum for two statuses",
+        broken(status=Status.column(User.state, inactive="OFF", blocked=State.OFF)),
+        "Status.column(inactive=..., blocked=...) were both given 'closed'; give each value to one "
+        "status, and None to one that the column cannot say.",
     ),
     (
         "a predicate of another model",
