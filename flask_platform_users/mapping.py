@@ -25,6 +25,11 @@ def readable(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
+def plain(value: Any) -> Any:
+    """Return what an enum's member stands for; anything else as it is."""
+    return value.value if isinstance(value, enum.Enum) else value
+
+
 @dataclass(frozen=True, kw_only=True)
 class Status:
     """A user's status, as one predicate for each of the four.
@@ -130,7 +135,7 @@ def _shared(words: Mapping[str, Sequence[Any]]) -> Iterator[str]:
         for value in words[one]:
             if value in words[other]:
                 yield (
-                    f"Status.column({one}=..., {other}=...) were both given {_shown(value)!r}; "
+                    f"Status.column({one}=..., {other}=...) were both given {plain(value)!r}; "
                     "give each value to one status, and None to one that the column cannot say."
                 )
 
@@ -156,7 +161,7 @@ def _expected(type_: Any) -> str:
     choices = _choices(type_)
     if choices is None:
         return f"one of type {_kind(type_).__name__}"
-    names = dict.fromkeys(repr(_shown(value)) for value in choices.values())
+    names = dict.fromkeys(repr(plain(value)) for value in choices.values())
     return f"one of {', '.join(names)}"
 
 
@@ -182,10 +187,6 @@ def _choices(type_: Any) -> dict[Any, Any] | None:
     for member in type_.enum_class:
         choices |= {member: member, member.name: member, member.value: member}
     return choices
-
-
-def _shown(value: Any) -> Any:
-    return value.value if isinstance(value, enum.Enum) else value
 
 
 @dataclass(frozen=True)

@@ -217,6 +217,30 @@ def test_what_is_missing_of_the_tables_is_a_fault(app: Flask) -> None:
     assert "ix_guests_note_user" not in Visit.at(app).said
 
 
+def test_words_that_make_nobody_active_are_a_fault(app: Flask) -> None:
+    assert Visit.at(app).levels("status") == {"ok"}  # there is nobody yet
+    with app.app_context():
+        guest: dict[str, Any] = {"hotel": "h", "name": "n", "email": "e"}
+        guest["came"] = datetime.now(UTC).replace(tzinfo=None)
+        states = ["live", "live", "blocked", "gone"]
+        db.session.execute(sa.insert(Guest), [guest | {"state": state} for state in states])
+        db.session.commit()
+    found = Visit.at(app)
+    assert found.code == 1
+    assert (
+        "status: None of 4 users is active by Status.column(Guest.state, ...), and no status names "
+        "'live', 'gone', which that column holds." in found.said
+    )
+    with app.app_context():
+        db.session.execute(sa.update(Guest).values(state="pending"))
+        db.session.commit()
+    assert "None of 4 users is active by Status(active=...).\n" in Visit.at(app).said
+    with app.app_context():
+        db.session.execute(sa.update(Guest).where(Guest.id == 1).values(state="active"))
+        db.session.commit()
+    assert Visit.at(app).levels("status") == {"ok"}
+
+
 def test_a_local_time_zone_matters_where_times_do_not_say_theirs(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

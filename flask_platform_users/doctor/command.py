@@ -14,6 +14,7 @@ from .finding import Check, Finding
 from .indexes import count_indexes, list_indexes, search_indexes
 from .moments import clock, zone
 from .signing import signed_out
+from .status import status
 from .surroundings import content_policy, cookies, login, proxies, translations
 from .tables import tables, triggers
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 CHECKS: dict[str, Check] = {
     "tables": tables,
     "triggers": triggers,
+    "status": status,
     "list": list_indexes,
     "counts": count_indexes,
     "search": search_indexes,
