@@ -379,8 +379,8 @@ class PlatformUsers:
     def _impersonations(self) -> Impersonations:
         return self._views().door.impersonations
 
-    def _enter(self, secret: str) -> Any:
-        return self._views().enter(secret)
+    def _enter(self) -> Callable[[str], Any]:
+        return self._views().enter()
 
     def directory(self, platform: Any) -> Directory:
         """Return what reads the users of one platform, in the current app's session."""

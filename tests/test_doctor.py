@@ -16,7 +16,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+from flask_platform_users import Count, Impersonation, PlatformUsers, Policy, Status, Users
 from flask_platform_users.doctor import moments
 from flask_platform_users.doctor.command import examine
 from flask_platform_users.doctor.finding import Finding
@@ -91,6 +91,13 @@ guests = PlatformUsers(
     policy=Nobody(),
     name="guests",
 )
+watched = PlatformUsers(
+    db,
+    users=guests.users,
+    policy=Nobody(),
+    impersonation=Impersonation(landing="lobby", forbidden=("safe", "key")),
+    name="watched",
+)
 SAFE = {
     f"{cookie}_COOKIE_{flag}": value
     for cookie in ("SESSION", "REMEMBER")
@@ -98,13 +105,13 @@ SAFE = {
 }
 
 
-def hotel(url: str = "sqlite://", **config: Any) -> Flask:
+def hotel(url: str = "sqlite://", mount: PlatformUsers = guests, **config: Any) -> Flask:
     """Return the product on a database."""
     app = Flask(__name__)
     app.config.update(SECRET_KEY="h", SQLALCHEMY_DATABASE_URI=url, **(SAFE | config))
     db.init_app(app)
     LoginManager(app).user_loader(lambda key: db.session.get(Guest, int(key)))
-    guests.init_app(app)
+    mount.init_app(app)
     with app.app_context():
         db.create_all()
     return app
@@ -394,6 +401,20 @@ def test_a_user_loader_that_was_set_too_late_is_a_fault() -> None:
     found = Visit.at(app)
     assert found.levels("login") == {"fault"}
     assert "Set it before platform_users.init_app(app)." in found.said
+
+
+def test_an_impersonation_that_begins_nowhere_or_forbids_nothing_is_a_fault() -> None:
+    app = hotel(mount=watched)
+    app.add_url_rule("/key/<number>", "key", str)
+    found = Visit.at(app)
+    assert found.levels("impersonation") == {"fault"}
+    assert "Impersonation(landing='lobby') is not an endpoint of the app" in found.said
+    assert "Impersonation(forbidden=...) has 'safe', which is no endpoint of the app" in found.said
+    assert "'key'" not in found.said
+    app = hotel(mount=watched)
+    for endpoint in ("lobby", "safe", "key"):
+        app.add_url_rule(f"/{endpoint}", endpoint, str)
+    assert Visit.at(app).levels("impersonation") == {"ok"}
 
 
 def test_an_unknown_mount_is_a_clear_sentence() -> None:

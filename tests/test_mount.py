@@ -16,12 +16,21 @@ from flask_sqlalchemy import SQLAlchemy
 from jinja2 import DictLoader
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import ConfigurationError, Panel, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    ConfigurationError,
+    Impersonation,
+    Panel,
+    PlatformUsers,
+    Policy,
+    Status,
+    Users,
+)
 from flask_platform_users.panels import Subject
 
 from .conftest import lines_of
 from .hosts import HOSTS
 from .html import parse
+from .office import hidden
 from .world import seen
 
 LIMIT = 40
@@ -91,6 +100,23 @@ customers = PlatformUsers(
     ),
     policy=OwnShop(),
     name="clients",
+)
+
+
+class OneRuns(OwnShop):
+    """The first clerk runs the shop."""
+
+    def platform_of(self, actor: Any) -> int | None:  # type: ignore[override]
+        """Return the shop."""
+        return actor.shop if actor.id == 1 else None
+
+
+supported = PlatformUsers(
+    db,
+    users=clerks.users,
+    policy=OneRuns(),
+    impersonation=Impersonation(landing="till"),
+    name="supported",
 )
 
 support: list[Any] = []
@@ -398,6 +424,26 @@ def test_a_layout_without_a_place_for_the_page_is_said_so(
             f"block named '{missing}' to put the page into; add that block to it, or name a "
             "template that extends it and has that block within one of its own."
         )
+
+
+def test_seeing_the_product_as_a_user_begins_somewhere_or_not_at_all(
+    new_app: NewApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A landing that is nowhere is told in the log, and leaves no impersonation behind."""
+    address, why = "/supported/do/impersonate/2", {"reason": "looking into it", "minutes": "30"}
+    for landing in (None, "/till"):
+        app = new_app(supported)
+        if landing is not None:
+            app.add_url_rule(landing, "till", str)
+        fill(app, clerk(1, "anna"), clerk(2, "bo"))
+        client = signed_in(app)
+        begun = client.post(address, data=hidden(client.get(address)) | why)
+        assert begun.location == landing
+        if landing is None:
+            assert begun.status_code == 500
+            assert "Nothing was changed" in parse(begun.text).text
+            assert "Impersonation(landing='till') is not an endpoint of the app" in caplog.text
+            assert client.get("/supported/").status_code == 200  # nobody is seen as anybody
 
 
 @pytest.mark.parametrize("first", [True, False])

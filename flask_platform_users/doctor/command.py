@@ -15,7 +15,7 @@ from .indexes import count_indexes, list_indexes, search_indexes
 from .moments import clock, zone
 from .signing import signed_out
 from .status import status
-from .surroundings import content_policy, cookies, login, proxies, translations
+from .surroundings import content_policy, cookies, impersonation, login, proxies, translations
 from .tables import tables, triggers
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ CHECKS: dict[str, Check] = {
     "time zone": zone,
     "login": login,
     "signed out": signed_out,
+    "impersonation": impersonation,
     "cookies": cookies,
     "content policy": content_policy,
     "proxies": proxies,
