@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, validate_csrf
 from itsdangerous.encoding import want_bytes
+from jinja2 import TemplateNotFound
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import HTTPException, default_exceptions
 from wtforms import ValidationError as WTFormsError
@@ -324,16 +325,31 @@ class Door:
         )
 
     def render(self, template: str, **context: Any) -> str:
-        """Render a page into the layout of the host."""
-        html = render_template(f"platform_users/{template}", **context)
+        """Render a page into the layout of the host.
+
+        Raises:
+            ConfigurationError: there is no such layout, or no place for the page in it.
+        """
+        layout = self.settings.base_template
+        given = f"app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given {layout!r}, which"
+        try:
+            html = render_template(f"platform_users/{template}", **context)
+        except TemplateNotFound as error:
+            if error.name != layout:
+                raise
+            raise ConfigurationError(
+                [
+                    f"{given} is no template of the app; add the file to your templates, or "
+                    "register the blueprint that has it."
+                ]
+            ) from error
         for block, trace in (("content", 'class="pu"'), ("head", _STYLESHEET)):
             if trace not in html:
                 raise ConfigurationError(
                     [
-                        f"app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given "
-                        f"{self.settings.base_template!r}, which has no block named {block!r} to "
-                        "put the page into; add that block to it, or name a template that "
-                        "extends it and has that block within one of its own."
+                        f"{given} has no block named {block!r} to put the page into; add that "
+                        "block to it, or name a template that extends it and has that block within "
+                        "one of its own."
                     ]
                 )
         return html

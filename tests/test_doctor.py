@@ -13,10 +13,22 @@ from flask import Flask, Response
 from flask_babel import Babel
 from flask_login import LoginManager, UserMixin
 from flask_sqlalchemy import SQLAlchemy
+from jinja2 import DictLoader
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_platform_users import Count, Impersonation, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    Action,
+    Card,
+    Count,
+    Impersonation,
+    PlatformUsers,
+    Policy,
+    Status,
+    Unit,
+    Users,
+    with_defaults,
+)
 from flask_platform_users.doctor import moments
 from flask_platform_users.doctor.command import examine
 from flask_platform_users.doctor.finding import Finding
@@ -97,6 +109,29 @@ watched = PlatformUsers(
     policy=Nobody(),
     impersonation=Impersonation(landing="lobby", forbidden=("safe", "key")),
     name="watched",
+)
+
+
+class Greet(Action):
+    """Says hello."""
+
+    name = "greet"
+    label = "Greet"
+    icon = "hand"
+    done = "{who} greeted {user}."
+
+    def perform(self, unit: Unit) -> None:
+        """Say it."""
+
+
+drawn = PlatformUsers(
+    db,
+    users=guests.users,
+    cards=[..., Card("vip", Guest.name == "vip", icon="star"), Card("all", lambda _hotel: 1)],
+    usage=[Count("wishes", Wish.guest_id, icon="lamp")],
+    actions=with_defaults(Greet()),
+    policy=Nobody(),
+    name="drawn",
 )
 SAFE = {
     f"{cookie}_COOKIE_{flag}": value
@@ -415,6 +450,45 @@ def test_an_impersonation_that_begins_nowhere_or_forbids_nothing_is_a_fault() ->
     for endpoint in ("lobby", "safe", "key"):
         app.add_url_rule(f"/{endpoint}", endpoint, str)
     assert Visit.at(app).levels("impersonation") == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "level", "said"),
+    [
+        (
+            "layout.html",
+            "{% block head %}{% endblock %}{% block content %}{% endblock %}",
+            "ok",
+            "",
+        ),
+        ("other.html", "", "fault", "was given 'layout.html', which is no template of the app"),
+        ("layout.html", "{% block head %}{% endblock %}", "fault", "has no block named 'content'"),
+        ("layout.html", "{{ current_user.hotel.name }}", "warning", "who is not signed in: Undef"),
+    ],
+)
+def test_the_layout_has_to_take_the_page(name: str, text: str, level: str, said: str) -> None:
+    app = hotel(PLATFORM_USERS_BASE_TEMPLATE="layout.html")
+    app.jinja_loader = DictLoader({name: text})
+    found = Visit.at(app)
+    assert found.levels("layout") == {level}
+    assert said in found.said
+
+
+def test_icons_without_a_drawing_are_named_unless_the_host_draws_its_own() -> None:
+    app = hotel(mount=drawn)
+    found = Visit.at(app)
+    assert found.levels("layout") == {"warning"}
+    for icon in ("Card('vip') has the icon 'star'", "Count('wishes') has the icon 'lamp'"):
+        assert f"{icon}, of which there is no drawing." in found.said
+    assert "Greet has the icon 'hand', of which there is no drawing." in found.said
+    own = '<svg><path id="pu-icon-{{ x }}"/></svg>'
+    for icons, level in ((("star", "lamp", "hand"), "warning"), ((), "ok")):
+        app = hotel(mount=drawn)
+        sprite = "".join(own.replace("{{ x }}", icon) for icon in icons)
+        app.jinja_loader = DictLoader({"platform_users/_icons.html": sprite})
+        found = Visit.at(app)
+        assert found.levels("layout") == {level}  # of their own drawings, not all are there
+        assert "Greet" not in found.said
 
 
 def test_an_unknown_mount_is_a_clear_sentence() -> None:

@@ -13,7 +13,7 @@ from flask import Flask, Response, url_for
 from flask.testing import FlaskClient
 from flask_login import LoginManager, UserMixin, login_user
 from flask_sqlalchemy import SQLAlchemy
-from jinja2 import DictLoader
+from jinja2 import DictLoader, TemplateNotFound
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from flask_platform_users import (
@@ -424,6 +424,23 @@ def test_a_layout_without_a_place_for_the_page_is_said_so(
             f"block named '{missing}' to put the page into; add that block to it, or name a "
             "template that extends it and has that block within one of its own."
         )
+
+
+def test_a_layout_that_is_not_there_is_said_so(new_app: NewApp) -> None:
+    """By the setting that names it; any other missing template stays its own error."""
+    app = new_app(clerks, PLATFORM_USERS_BASE_TEMPLATE="layout.html")
+    fill(app, clerk(1, "anna"))
+    with pytest.raises(ConfigurationError) as caught:
+        signed_in(app).get("/platform_users/")
+    assert str(caught.value) == (
+        "app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given 'layout.html', which is no template "
+        "of the app; add the file to your templates, or register the blueprint that has it."
+    )
+    extending = {"layout.html": "{% extends 'missing.html' %}"}
+    app = new_app(clerks, templates=extending, PLATFORM_USERS_BASE_TEMPLATE="layout.html")
+    fill(app, clerk(1, "anna"))
+    with pytest.raises(TemplateNotFound, match=r"missing\.html"):
+        signed_in(app).get("/platform_users/")
 
 
 def test_seeing_the_product_as_a_user_begins_somewhere_or_not_at_all(

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .finding import Check, Finding
 from .indexes import count_indexes, list_indexes, search_indexes
+from .layout import layout
 from .moments import clock, zone
 from .signing import signed_out
 from .status import status
@@ -30,6 +31,7 @@ CHECKS: dict[str, Check] = {
     "search": search_indexes,
     "clock": clock,
     "time zone": zone,
+    "layout": layout,
     "login": login,
     "signed out": signed_out,
     "impersonation": impersonation,
