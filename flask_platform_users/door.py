@@ -35,6 +35,7 @@ from .orders import Order, Prompt
 from .pages.action import Foreseen
 from .pages.shared import Message, icon_of, url_of
 from .pipeline import Pipeline
+from .policy import platform_of
 from .preferences import Preferences
 from .results import UserDetails, UserRow
 from .schemas import ListSchema
@@ -190,7 +191,7 @@ class Door:
 
     def platform(self) -> Any:
         """Return the key of the platform that the signed-in person runs, None if none."""
-        return self.extension.policy.platform_of(current_user._get_current_object())
+        return platform_of(current_user._get_current_object(), self.extension.policy)
 
     def directory(self) -> Directory:
         """Return what reads that platform."""

@@ -55,7 +55,7 @@ from .models import build_tables
 from .overlay_views import OverlayViews, forbid_while_impersonating
 from .panels import Panel
 from .pipeline import Pipeline
-from .policy import Policy, name_of
+from .policy import Policy, name_of, platform_of
 from .results import UserDetails
 from .runners import Runner, ThreadRunner
 from .saved_views import SavedView
@@ -446,7 +446,7 @@ class PlatformUsers:
             NotFoundError: the user is not on that platform.
         """
         if platform is None and actor is not None:
-            platform = self.policy.platform_of(actor)
+            platform = platform_of(actor, self.policy)
         faults = list(entry_faults(platform, action, reason, changes))
         if faults:
             raise ValueError("\n".join(faults))

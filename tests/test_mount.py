@@ -119,6 +119,17 @@ supported = PlatformUsers(
     name="supported",
 )
 
+
+class Confused(OwnShop):
+    """Takes a clerk for a shop."""
+
+    def platform_of(self, actor: Any) -> Any:
+        """Return no key."""
+        return actor
+
+
+confused = PlatformUsers(db, users=clerks.users, policy=Confused(), name="confused")
+
 support: list[Any] = []
 """What ``tickets_of`` returns or, where it is an exception or a statement, does first."""
 
@@ -441,6 +452,17 @@ def test_a_layout_that_is_not_there_is_said_so(new_app: NewApp) -> None:
     fill(app, clerk(1, "anna"))
     with pytest.raises(TemplateNotFound, match=r"missing\.html"):
         signed_in(app).get("/platform_users/")
+
+
+def test_a_platform_instead_of_its_key_is_said_so(new_app: NewApp) -> None:
+    """On the page and in the history that the host writes, before the database is asked."""
+    app = new_app(confused)
+    fill(app, clerk(1, "anna"))
+    sentence = "Confused.platform_of returned a Clerk; expected its key, which Users"
+    with pytest.raises(ConfigurationError, match=sentence):
+        signed_in(app).get("/confused/")
+    with app.app_context(), pytest.raises(ConfigurationError, match=sentence):
+        confused.record(action="greeted", actor=db.session.get(Clerk, 1))
 
 
 def test_seeing_the_product_as_a_user_begins_somewhere_or_not_at_all(
