@@ -423,6 +423,13 @@ def _status_faults(users: Users, tables: set[sa.FromClause]) -> Iterator[str]:
     yield from wrong
     if wrong:
         return
+    if status.kept_in is not None:
+        column = status.kept_in.column
+        example = f"a column, such as {_example(users, column)}"
+        wrong = list(expression_faults("Status.column(column)", column, example))
+        if wrong:
+            yield from wrong
+            return
     yield from status.faults
     for name in ("active", "inactive", "blocked", "pending"):
         predicate = getattr(status, name)

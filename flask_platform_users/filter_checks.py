@@ -26,6 +26,8 @@ RESERVED = frozenset(
 """Names that mean something else in the address of the list, or on the command line."""
 
 _NAME = re.compile("[a-z][a-z0-9_]{0,30}")
+_FILTERS_BY = "a column, a predicate, or a function what(value, platform) that returns a predicate"
+_CARDS_COUNT = "a predicate, or a function value(platform) that returns a number"
 
 
 def filter_faults(filters: Any, cards: Any, users: Any) -> Iterator[str]:
@@ -41,9 +43,7 @@ def filter_faults(filters: Any, cards: Any, users: Any) -> Iterator[str]:
         yield from _name_faults("Filter", each.name, known, BUILT_IN)
         known.add(str(each.name))
         argument = f"Filter({each.name!r})"
-        wrong = list(
-            _what_faults(argument, each.what, users, "what(value, platform)", "a predicate")
-        )
+        wrong = list(_what_faults(argument, each.what, users, 2, _FILTERS_BY))
         yield from wrong
         if not wrong and each.ahead and each.kind != "moment":
             yield (
@@ -65,7 +65,7 @@ def filter_faults(filters: Any, cards: Any, users: Any) -> Iterator[str]:
         taken = known | named if card.filter else named
         yield from _name_faults("Card", card.name, taken, (*BUILT_IN, *CARDS))
         argument = f"Card({card.name!r})"
-        wrong = list(_what_faults(argument, card.value, users, "value(platform)", "a number"))
+        wrong = list(_what_faults(argument, card.value, users, 1, _CARDS_COUNT))
         yield from wrong
         if not wrong and card.predicate is not None and not _is_predicate(card.predicate):
             yield (
@@ -96,14 +96,11 @@ def _name_faults(kind: str, name: Any, known: set[str], ours: Sequence[str]) -> 
         yield f"{kind}({name!r}) is given twice; give each a name of its own."
 
 
-def _what_faults(argument: str, what: Any, users: Any, shape: str, returns: str) -> Iterator[str]:
+def _what_faults(argument: str, what: Any, users: Any, arity: int, expected: str) -> Iterator[str]:
     """Find what is wrong with an expression of the user model, or a function in its place."""
     if not is_expression(what):
-        if isinstance(what, type) or not takes(what, shape.count(",") + 1):
-            yield (
-                f"{argument} was given {shown(what)}; expected a column, a predicate, or a "
-                f"function {shape} that returns {returns}."
-            )
+        if isinstance(what, type) or not takes(what, arity):
+            yield f"{argument} was given {shown(what)}; expected {expected}."
         return
     try:
         strangers = tables_of(what) - user_tables(users)
@@ -135,27 +132,26 @@ def _choice_faults(each: Filter) -> Iterator[str]:
 
 
 def view_faults(views: Any, cards: Any, filters: Mapping[str, Filter]) -> Iterator[str]:
-    """Find what is wrong with ``PlatformUsers(views=...)``."""
-    good = [each for each in views if isinstance(each, SavedView) and each.label]
-    for wrong in views:
-        if wrong not in good:
+    """Find what is wrong with ``PlatformUsers(views=...)``, and with what cards search for."""
+    good: list[Any] = []
+    for each in views:
+        if isinstance(each, SavedView) and each.label:
+            good.append(each)
+        else:
             yield (
-                f"PlatformUsers(views=...) was given {wrong!r}; expected SavedView objects only, "
+                f"PlatformUsers(views=...) was given {each!r}; expected SavedView objects only, "
                 'such as views=[SavedView("Never signed in", "signed-in:never")].'
             )
-    for label, times in repeated(str(each.label) for each in good):
+    labels = [each.label for each in good if isinstance(each.label, str)]  # not lazy ones
+    for label, times in repeated(labels):
         yield (
             f"SavedView({label!r}) is given {times} times in views=; expected each name once: "
             "rename all but one."
         )
-    asked = {f"SavedView({each.label!r})": each.query for each in good}
-    asked |= {
-        f"Card({card.name!r})": card.query
-        for card in cards
-        if isinstance(card, Card) and card.query is not None
-    }
-    for argument, query in asked.items():
+    clicked = [card for card in cards if isinstance(card, Card) and card.query is not None]
+    for each in [*good, *clicked]:
         try:
-            parse(query, {name: known.read for name, known in filters.items()})
+            parse(each.query, {name: known.read for name, known in filters.items()})
         except SearchError as error:
-            yield f"{argument} cannot search for {query!r}: {error}"
+            name = each.name if isinstance(each, Card) else each.label
+            yield f"{type(each).__name__}({name!r}) cannot search for {each.query!r}: {error}"

@@ -506,6 +506,11 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "Status.column(active=...) was given no word; say which one means active.",
     ),
     (
+        "a status by the name of its column",
+        broken(status=Status.column("status")),  # type: ignore[arg-type]
+        "Status.column(column) was given 'status' (str); expected a column, such as User.status.",
+    ),
+    (
         "our words for a column of numbers",
         broken(status=Status.column(User.channel_count)),
         "Status.column(active=...) was given 'active', which is not a value of User.channel_count; "

@@ -373,8 +373,8 @@ def test_what_cannot_be_a_card_is_refused_in_sentences(world: World) -> None:
         "Card('waiting')",
     ]
     assert faults[-1] == (
-        "Card('waiting') was given <lambda>(); expected a column, a predicate, or a function "
-        "value(platform) that returns a number."
+        "Card('waiting') was given <lambda>(); expected a predicate, or a function value(platform) "
+        "that returns a number."
     )
     odd = [Card("odd", users.email.is_(None), query="stauts:x")]
     (fault,) = view_faults((), odd, world.extension.mapping.filters)
