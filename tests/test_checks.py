@@ -97,6 +97,18 @@ class Elsewhere(db.Model):  # type: ignore[name-defined,misc]
     user_id: Mapped[int]
 
 
+class Spelt(sa.types.TypeDecorator[Any]):
+    """Keeps whatever it is given by a number of its own."""
+
+    impl = sa.Integer
+    cache_ok = True
+
+
+class Anything(db.Model):  # type: ignore[name-defined,misc]
+    id: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[Any] = mapped_column(Spelt)
+
+
 class AcmePolicy(Policy):
     def platform_of(self, actor: Any) -> Any:
         return actor.platform_id
@@ -833,6 +845,15 @@ def test_a_wrong_configuration_is_refused_with_a_sentence_that_names_the_remedy(
     refused: Callable[[], str], sentence: str
 ) -> None:
     assert refused() == sentence
+
+
+def test_our_words_are_left_out_where_the_column_cannot_hold_them() -> None:
+    number = Status.column(User.channel_count, active=1, inactive=(0, 2))
+    flag = Status.column(User.is_on, active=True, inactive=False)
+    for status in (number, flag):
+        assert status.faults == ()
+        assert status.blocked is status.pending is None
+    assert Status.column(Anything.state, active=1, blocked="x").faults == ()
 
 
 def test_all_faults_are_told_at_once() -> None:
