@@ -1,24 +1,33 @@
 """What can be wrong with a configuration: one sentence each, all of them at once."""
 
+import inspect
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.util import find_spec
-from string import Formatter
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from jinja2 import TemplateNotFound
 from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.orm import QueryableAttribute
 
-from .actions import Action
+from .action_checks import action_faults
 from .billing import Billing
 from .billing_checks import model_billing_faults
 from .column_checks import column_faults
+from .faults import (
+    called,
+    expression_faults,
+    function_faults,
+    has_template,
+    is_relationship,
+    is_several,
+    kind_faults,
+    repeated,
+    shown,
+    takes,
+)
 from .impersonation import LONGEST, Impersonation
 from .inspection import (
     binds_of,
@@ -74,7 +83,7 @@ def app_faults(app: Flask, name: str, impersonates: bool = False) -> Iterator[st
 def api_faults(api: Any) -> Iterator[str]:
     """Find what keeps the JSON API from being served, if it is asked for."""
     if not isinstance(api, bool):
-        yield f"PlatformUsers(api=...) was given {_shown(api)}; expected True or False."
+        yield f"PlatformUsers(api=...) was given {shown(api)}; expected True or False."
     elif api and find_spec("apispec") is None:
         yield (
             "PlatformUsers(api=True) needs apispec, which is not installed; "
@@ -94,11 +103,15 @@ def argument_faults(
     name: Any,
 ) -> Iterator[str]:
     """Find what is wrong with the arguments of ``PlatformUsers``."""
-    yield from _kind("PlatformUsers(db)", db, SQLAlchemy, "your Flask-SQLAlchemy object")
-    yield from _kind("PlatformUsers(policy=...)", policy, Policy, "an instance of your Policy")
+    yield from kind_faults("PlatformUsers(db)", db, SQLAlchemy, "your Flask-SQLAlchemy object")
+    yield from kind_faults(
+        "PlatformUsers(policy=...)", policy, Policy, "an instance of your Policy"
+    )
+    if isinstance(policy, Policy):
+        yield from _policy_faults(policy)
     if billing is not None and (isinstance(billing, type) or not isinstance(billing, Billing)):
         yield (
-            f"PlatformUsers(billing=...) was given {_shown(billing)}; expected an object with a "
+            f"PlatformUsers(billing=...) was given {shown(billing)}; expected an object with a "
             "method subscription(user), such as billing=AcmeBilling()."
         )
     if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -110,19 +123,31 @@ def argument_faults(
     for argument, value in (("channels", channels), ("usage", usage)):
         for count in value:
             wrong = list(
-                _kind(f"PlatformUsers({argument}=...)", count, Count, "Count objects only")
+                kind_faults(f"PlatformUsers({argument}=...)", count, Count, "Count objects only")
             )
             yield from wrong
             if not wrong:
                 counts.append(count)
     yield from _name_faults(counts)
-    yield from _action_faults(actions)
-    wrong = list(_kind("PlatformUsers(users=...)", users, Users, "Users(YourModel, ...)"))
+    yield from action_faults(actions)
+    wrong = list(kind_faults("PlatformUsers(users=...)", users, Users, "Users(YourModel, ...)"))
     faults = wrong or list(_users_faults(users, counts))
     yield from faults
     yield from column_faults(columns, None if faults else users)
     if not wrong and isinstance(billing, ModelBilling):
         yield from model_billing_faults(billing, users, [count.name for count in counts])
+
+
+def _policy_faults(policy: Policy) -> Iterator[str]:
+    """Find rules that cannot be asked with all that a rule of that name is asked with."""
+    for name, rule in inspect.getmembers(Policy, inspect.isfunction):
+        ours, own = rule.__get__(policy), getattr(policy, name)
+        asked = inspect.signature(ours).parameters.values()
+        if not takes(own, sum(each.default is each.empty for each in asked), len(asked)):
+            yield (
+                f"PlatformUsers(policy=...) was given {type(policy).__name__} with {shown(own)}; "
+                f"expected {called(ours)}."
+            )
 
 
 def panel_faults(app: Flask, panels: Sequence[Any]) -> Iterator[str]:
@@ -132,7 +157,7 @@ def panel_faults(app: Flask, panels: Sequence[Any]) -> Iterator[str]:
         if panel is ...:
             continue
         wrong = list(
-            _kind(
+            kind_faults(
                 "PlatformUsers(panels=...)",
                 panel,
                 Panel,
@@ -147,40 +172,31 @@ def panel_faults(app: Flask, panels: Sequence[Any]) -> Iterator[str]:
             "PlatformUsers(panels=...) has more than one ...; expected it once at most, where the "
             "default panels shall stand."
         )
+    ours = [panel.template for panel in DEFAULT_PANELS]
     for panel in good:
         if not isinstance(panel.name, str) or not _NAME.fullmatch(panel.name):
             yield (
                 f"Panel(name) was given {panel.name!r}; expected a lower-case identifier, such as "
                 "'tickets'."
             )
-        if not _has_template(app, panel.template):
+        if panel.template not in ours and not has_template(app, panel.template):
             yield (
                 f"Panel({panel.name!r}, template=...) was given {panel.template!r}, which is no "
                 "template of the app; expected one that shows a panel, such as "
                 "'users/_tickets.html': add the file to your templates, or register the blueprint "
                 "that has it first."
             )
-        if panel.data is not None and not callable(panel.data):
-            yield (
-                f"Panel({panel.name!r}, data=...) was given {_shown(panel.data)}; expected a "
-                "function data(subject) that returns what the template shows."
-            )
-    for name, times in Counter(str(panel.name) for panel in good).items():
-        if times > 1:
-            yield (
-                f"PlatformUsers(panels=...) was given {times} panels named {name!r}; expected each "
-                "name once: rename one, the label= may stay."
-            )
-
-
-def _has_template(app: Flask, name: Any) -> bool:
-    if name in {panel.template for panel in DEFAULT_PANELS}:
-        return True
-    try:
-        app.jinja_env.get_template(name)
-    except (TemplateNotFound, TypeError, AttributeError):
-        return False
-    return True
+        yield from function_faults(
+            f"Panel({panel.name!r}, data=...)",
+            panel.data,
+            "data(subject)",
+            " that returns what the template shows",
+        )
+    for name, times in repeated(str(panel.name) for panel in good):
+        yield (
+            f"PlatformUsers(panels=...) was given {times} panels named {name!r}; expected each "
+            "name once: rename one, the label= may stay."
+        )
 
 
 def deletion_faults(grace: Any, delete: Any) -> Iterator[str]:
@@ -190,30 +206,39 @@ def deletion_faults(grace: Any, delete: Any) -> Iterator[str]:
             f"PlatformUsers(grace=...) was given {grace!r}; expected how long a deleted user can "
             "be restored, up to 100 years, such as grace=timedelta(days=30)."
         )
-    if delete is not None and not callable(delete):
-        yield (
-            f"PlatformUsers(delete=...) was given {_shown(delete)}; expected a function "
-            "delete(user) that deletes the user's row and does not commit."
-        )
+    yield from function_faults(
+        "PlatformUsers(delete=...)",
+        delete,
+        "delete(user)",
+        " that deletes the user's row and does not commit",
+    )
+
+
+def impact_faults(impact: Any) -> Iterator[str]:
+    """Find what is wrong with the host's own lines of what an action means."""
+    yield from function_faults(
+        "PlatformUsers(impact=...)",
+        impact,
+        "impact(user, action)",
+        " that returns Impact lines",
+    )
 
 
 def sign_in_faults(users: Any, shut_out: Any, revoked: Any, impersonation: Any) -> Iterator[str]:
     """Find what is wrong with who may be signed in, and seen as whom."""
-    if isinstance(shut_out, str) or not set(shut_out) <= set(STATUSES) - {"active"}:
+    if not is_several(shut_out) or not set(shut_out) <= set(STATUSES) - {"active"}:
         yield (
             f"PlatformUsers(shut_out=...) was given {shut_out!r}; expected some of "
             f"{', '.join(repr(name) for name in STATUSES if name != 'active')}, such as "
             "shut_out=('blocked',)."
         )
-    if revoked is not None and not callable(revoked):
-        yield (
-            f"PlatformUsers(on_sessions_revoked=...) was given {_shown(revoked)}; expected a "
-            "function on_sessions_revoked(user)."
-        )
+    yield from function_faults(
+        "PlatformUsers(on_sessions_revoked=...)", revoked, "on_sessions_revoked(user)"
+    )
     if impersonation is None:
         return
     wrong = list(
-        _kind(
+        kind_faults(
             "PlatformUsers(impersonation=...)",
             impersonation,
             Impersonation,
@@ -237,18 +262,14 @@ def _impersonation_faults(users: Any, impersonation: Any) -> Iterator[str]:
         )
     for argument in ("reasons", "forbidden", "keeps"):
         value = getattr(impersonation, argument)
-        if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+        if not is_several(value) or not all(isinstance(text, str) for text in value):
             yield (
                 f"Impersonation({argument}=...) was given {value!r}; expected a tuple of texts, "
                 f"such as {argument}=('account.password',)."
             )
     for argument in ("started", "ended"):
         value = getattr(impersonation, argument)
-        if value is not None and not callable(value):
-            yield (
-                f"Impersonation({argument}=...) was given {_shown(value)}; expected a function "
-                f"{argument}(receipt)."
-            )
+        yield from function_faults(f"Impersonation({argument}=...)", value, f"{argument}(receipt)")
     if not hasattr(getattr(users, "model", None), "get_id"):
         yield (
             "PlatformUsers(impersonation=...) was given for a user model that does not sign in by "
@@ -285,7 +306,7 @@ def _users_faults(users: Users, counts: Sequence[Count]) -> Iterator[str]:
     model: Any = users.model
     if not isinstance(model, type) or sa.inspect(model, raiseerr=False) is None:
         yield (
-            f"Users(model) was given {_shown(users.model)}; expected the mapped class of your "
+            f"Users(model) was given {shown(users.model)}; expected the mapped class of your "
             "users, such as Users(User, ...)."
         )
         return
@@ -301,7 +322,7 @@ def _users_faults(users: Users, counts: Sequence[Count]) -> Iterator[str]:
         tables = user_tables(users)
     except (InvalidRequestError, TypeError, ValueError):
         yield (
-            f"Users(join=...) was given {_shown(users.join)}; expected pairs of a model and its ON "
+            f"Users(join=...) was given {shown(users.join)}; expected pairs of a model and its ON "
             "clause, such as join=[(Membership, Membership.user_id == User.id)]."
         )
         return
@@ -336,9 +357,7 @@ def _users_faults(users: Users, counts: Sequence[Count]) -> Iterator[str]:
 def _field_faults(
     users: Users, argument: str, value: Any, tables: set[sa.FromClause]
 ) -> Iterator[str]:
-    wrong = list(
-        _kind(argument, value, sa.SQLColumnExpression, f"a column, such as {_example(users)}")
-    )
+    wrong = list(expression_faults(argument, value, f"a column, such as {_example(users, value)}"))
     yield from wrong
     if not wrong and not tables_of(value) <= tables:
         yield (
@@ -378,24 +397,23 @@ def _role_faults(users: Users, tables: set[sa.FromClause]) -> Iterator[str]:
         yield from _field_faults(users, "Users(role=...)", role, tables)
         return
     through: Any = role.through
-    relationship: Any = getattr(through, "property", None)
     model = users.model.__name__
-    if not isinstance(through, QueryableAttribute) or not hasattr(relationship, "mapper"):
+    if not is_relationship(through):
         yield (
-            f"Many(through=...) was given {_shown(through)}; expected a relationship of {model}, "
+            f"Many(through=...) was given {shown(through)}; expected a relationship of {model}, "
             f"such as Many(Role.name, through={model}.roles)."
         )
-    elif not tables_of(role.column) <= set(relationship.mapper.tables):
+    elif not tables_of(role.column) <= set(through.property.mapper.tables):
         yield (
             f"Many(column) was given {role.column}, which is not reached through "
-            f"{through}; expected a column of {relationship.mapper.class_.__name__}."
+            f"{through}; expected a column of {through.property.mapper.class_.__name__}."
         )
 
 
 def _status_faults(users: Users, tables: set[sa.FromClause]) -> Iterator[str]:
     status: Any = users.status
     wrong = list(
-        _kind(
+        kind_faults(
             "Users(status=...)",
             status,
             Status,
@@ -405,6 +423,13 @@ def _status_faults(users: Users, tables: set[sa.FromClause]) -> Iterator[str]:
     yield from wrong
     if wrong:
         return
+    if status.kept_in is not None:
+        column = status.kept_in.column
+        example = f"a column, such as {_example(users, column)}"
+        wrong = list(expression_faults("Status.column(column)", column, example))
+        if wrong:
+            yield from wrong
+            return
     yield from status.faults
     for name in ("active", "inactive", "blocked", "pending"):
         predicate = getattr(status, name)
@@ -416,19 +441,18 @@ def _status_faults(users: Users, tables: set[sa.FromClause]) -> Iterator[str]:
                 f"Status(writes=...) was given {name!r}, which is none of the statuses that have a "
                 f"predicate here; expected some of {', '.join(STATUSES)}."
             )
-    if status.write is not None and not callable(status.write):
-        yield (
-            f"Status(write=...) was given {_shown(status.write)}; expected a function "
-            "write(user, status) that changes the model and does not commit."
-        )
+    yield from function_faults(
+        "Status(write=...)",
+        status.write,
+        "write(user, status)",
+        " that changes the model and does not commit",
+    )
 
 
 def _count_faults(users: Users, count: Count, tables: set[sa.FromClause]) -> Iterator[str]:
     argument, model = f"Count({count.name!r})", users.model.__name__
     key = f"{model}.{key_of(users.model).key}"
-    wrong = list(
-        _kind(argument, count.column, sa.SQLColumnExpression, f"a column that points at {key}")
-    )
+    wrong = list(expression_faults(argument, count.column, f"a column that points at {key}"))
     yield from wrong
     if wrong:
         return
@@ -460,9 +484,7 @@ def _count_faults(users: Users, count: Count, tables: set[sa.FromClause]) -> Ite
     for name, value in (("where", count.where), ("platform", count.platform)):
         if value is None:
             continue
-        wrong = list(
-            _kind(f"{argument} {name}=", value, sa.SQLColumnExpression, "an SQL expression")
-        )
+        wrong = list(expression_faults(f"{argument} {name}=", value, "an SQL expression"))
         yield from wrong
         if not wrong and not tables_of(value) <= counted:
             yield (
@@ -484,67 +506,15 @@ def _name_faults(counts: Sequence[Count]) -> Iterator[str]:
                 f"Count(name) was given {count.name!r}; expected a lower-case identifier, "
                 "such as 'whatsapp'."
             )
-    for name, times in Counter(str(count.name) for count in counts).items():
-        if times > 1:
-            yield (
-                f"Count({name!r}) is given {times} times among channels= and usage=; expected "
-                "each name once: rename all but one, the label= may stay."
-            )
-
-
-def _action_faults(actions: Sequence[Any]) -> Iterator[str]:
-    good = []
-    for action in actions:
-        wrong = list(
-            _kind("PlatformUsers(actions=...)", action, Action, "Action objects, such as Block()")
+    for name, times in repeated(str(count.name) for count in counts):
+        yield (
+            f"Count({name!r}) is given {times} times among channels= and usage=; expected each "
+            "name once: rename all but one, the label= may stay."
         )
-        yield from wrong
-        if wrong:
-            continue
-        good.append(action)
-        kind = type(action).__name__
-        for attribute in ("name", "label", "done"):
-            if not _is_text(getattr(action, attribute, None)):
-                yield (
-                    f"{kind}.{attribute} is not set; expected a text: give the class "
-                    f"{attribute} = '...'."
-                )
-        parts = Formatter().parse(str(getattr(action, "done", "")))
-        if {field for _, field, _, _ in parts} - {None, "who", "user"}:
-            yield (
-                f"{kind}.done is {action.done!r}; expected a sentence whose only fields are "
-                "{who} and {user}, such as '{who} blocked {user}.'."
-            )
-        if not _NAME.fullmatch(str(getattr(action, "name", "x"))):
-            yield (
-                f"{kind}.name is {action.name!r}; expected a lower-case identifier, such as "
-                "'extend_trial'."
-            )
-    for name, times in Counter(getattr(action, "name", None) for action in good).items():
-        if name is not None and times > 1:
-            yield (
-                f"PlatformUsers(actions=...) was given {times} actions named {name!r}; expected "
-                "each name once: rename one, or leave ours out."
-            )
 
 
-def _kind(argument: str, value: Any, kind: type[Any], expected: str) -> Iterator[str]:
-    if not isinstance(value, kind):
-        yield f"{argument} was given {_shown(value)}; expected {expected}."
-
-
-def _is_text(value: Any) -> bool:
-    """Say whether something is a text, or behaves like one: a lazy one may be translated later."""
-    return callable(getattr(value, "lower", None))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    if isinstance(value, sa.SQLColumnExpression):
-        return f"the column {value}"
-    return f"{value!r} ({type(value).__name__})"
-
-
-def _example(users: Users) -> str:
-    return f"{users.model.__name__}.{key_of(users.model).key}"
+def _example(users: Users, given: Any) -> str:
+    """Return the column that somebody who gave a name may have meant, or any column."""
+    mapper = mapper_of(users.model)
+    named = isinstance(given, str) and given in mapper.column_attrs
+    return f"{users.model.__name__}.{given if named else key_of(users.model).key}"

@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
-from jinja2 import TemplateNotFound
 
 from .columns import DEFAULT_COLUMNS, Column
+from .faults import expression_faults, has_template, repeated
 from .inspection import clause, is_text, python_type, tables_of, user_tables
 from .mapping import Users
 
@@ -46,12 +45,11 @@ def column_faults(columns: Sequence[Any], users: Users | None) -> Iterator[str]:
             "PlatformUsers(columns=...) was given ... more than once; it stands for the default "
             "columns in one place."
         )
-    for name, times in Counter(str(column.name) for column in good).items():
-        if times > 1:
-            yield (
-                f"Column({name!r}) is given {times} times in columns=; expected each name once: "
-                "rename all but one, the label= may stay."
-            )
+    for name, times in repeated(str(column.name) for column in good):
+        yield (
+            f"Column({name!r}) is given {times} times in columns=; expected each name once: rename "
+            "all but one, the label= may stay."
+        )
     for column in good:
         yield from _name_faults(column)
         yield from _value_faults(column, users)
@@ -59,13 +57,11 @@ def column_faults(columns: Sequence[Any], users: Users | None) -> Iterator[str]:
 
 def cell_faults(app: Flask, columns: Sequence[Any]) -> Iterator[str]:
     """Find cell templates that the app does not have."""
-    ours = {column.cell for column in (*DEFAULT_COLUMNS, Column(""))}
+    ours = [column.cell for column in (*DEFAULT_COLUMNS, Column(""))]
     for column in columns:
         if not isinstance(column, Column) or column.cell in ours:
             continue
-        try:
-            app.jinja_env.get_template(column.cell)
-        except TemplateNotFound:
+        if not has_template(app, column.cell):
             yield (
                 f"Column({column.name!r}, cell=...) was given {column.cell!r}, which is no "
                 "template of the app; expected one that shows a value, such as "
@@ -101,11 +97,15 @@ def _value_faults(column: Column, users: Users | None) -> Iterator[str]:
                 "sort= and search= out, or give it one."
             )
         return
-    if not isinstance(column.value, sa.SQLColumnExpression):
-        yield (
-            f"{argument} was given {column.value!r}; expected a column or another SQL expression "
-            f"of your user model, as in {_EXAMPLE}."
+    wrong = list(
+        expression_faults(
+            argument,
+            column.value,
+            f"a column or another SQL expression of your user model, as in {_EXAMPLE}",
         )
+    )
+    yield from wrong
+    if wrong:
         return
     if users is not None and not tables_of(column.value) <= user_tables(users):
         yield (

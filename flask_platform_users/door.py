@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, validate_csrf
 from itsdangerous.encoding import want_bytes
+from jinja2 import TemplateNotFound
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import HTTPException, default_exceptions
 from wtforms import ValidationError as WTFormsError
@@ -34,6 +35,7 @@ from .orders import Order, Prompt
 from .pages.action import Foreseen
 from .pages.shared import Message, icon_of, url_of
 from .pipeline import Pipeline
+from .policy import platform_of
 from .preferences import Preferences
 from .results import UserDetails, UserRow
 from .schemas import ListSchema
@@ -189,7 +191,7 @@ class Door:
 
     def platform(self) -> Any:
         """Return the key of the platform that the signed-in person runs, None if none."""
-        return self.extension.policy.platform_of(current_user._get_current_object())
+        return platform_of(current_user._get_current_object(), self.extension.policy)
 
     def directory(self) -> Directory:
         """Return what reads that platform."""
@@ -324,16 +326,31 @@ class Door:
         )
 
     def render(self, template: str, **context: Any) -> str:
-        """Render a page into the layout of the host."""
-        html = render_template(f"platform_users/{template}", **context)
+        """Render a page into the layout of the host.
+
+        Raises:
+            ConfigurationError: there is no such layout, or no place for the page in it.
+        """
+        layout = self.settings.base_template
+        given = f"app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given {layout!r}, which"
+        try:
+            html = render_template(f"platform_users/{template}", **context)
+        except TemplateNotFound as error:
+            if error.name != layout:
+                raise
+            raise ConfigurationError(
+                [
+                    f"{given} is no template of the app; add the file to your templates, or "
+                    "register the blueprint that has it."
+                ]
+            ) from error
         for block, trace in (("content", 'class="pu"'), ("head", _STYLESHEET)):
             if trace not in html:
                 raise ConfigurationError(
                     [
-                        f"app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given "
-                        f"{self.settings.base_template!r}, which has no block named {block!r} to "
-                        "put the page into; add that block to it, or name a template that "
-                        "extends it and has that block within one of its own."
+                        f"{given} has no block named {block!r} to put the page into; add that "
+                        "block to it, or name a template that extends it and has that block within "
+                        "one of its own."
                     ]
                 )
         return html

@@ -31,6 +31,7 @@ from .checks import (
     argument_faults,
     deletion_faults,
     entry_faults,
+    impact_faults,
     panel_faults,
     sign_in_faults,
 )
@@ -39,6 +40,7 @@ from .column_checks import cell_faults
 from .columns import Column, laid_out
 from .directory import Directory
 from .errors import ConfigurationError
+from .faults import as_list, list_faults
 from .filter_checks import filter_faults, view_faults
 from .filters import Filter
 from .gate import Gate, SignIn
@@ -53,7 +55,7 @@ from .models import build_tables
 from .overlay_views import OverlayViews, forbid_while_impersonating
 from .panels import Panel
 from .pipeline import Pipeline
-from .policy import Policy, name_of
+from .policy import Policy, name_of, platform_of
 from .results import UserDetails
 from .runners import Runner, ThreadRunner
 from .saved_views import SavedView
@@ -138,15 +140,25 @@ class PlatformUsers:
         self.db = db
         self.users = users
         self.policy = policy
-        self.channels = tuple(channels)
-        self.usage = tuple(usage)
-        self.cards = tuple(cards)
-        self.filters = tuple(filters)
-        self.views = tuple(views)
-        self.columns = tuple(columns)
+        self._lists = {
+            "channels": channels,
+            "usage": usage,
+            "cards": cards,
+            "filters": filters,
+            "views": views,
+            "columns": columns,
+            "actions": actions,
+            "panels": panels,
+        }
+        self.channels = as_list(channels)
+        self.usage = as_list(usage)
+        self.cards = as_list(cards, (...,))
+        self.filters = as_list(filters)
+        self.views = as_list(views)
+        self.columns = as_list(columns, (...,))
+        self.actions = as_list(actions)
+        self.panels = as_list(panels, (...,))
         self.billing = billing
-        self.actions = tuple(actions)
-        self.panels = tuple(panels)
         self.shut_out = shut_out
         self.on_sessions_revoked = on_sessions_revoked
         self.impersonating = impersonation
@@ -182,6 +194,7 @@ class PlatformUsers:
             ConfigurationError: something cannot work; it names every fault at once.
         """
         faults = [
+            *list_faults(self._lists),
             *argument_faults(
                 self.db,
                 self.users,
@@ -196,6 +209,7 @@ class PlatformUsers:
             *panel_faults(app, self.panels),
             *filter_faults(self.filters, self.cards, self.users),
             *deletion_faults(self.grace, self.delete),
+            *impact_faults(self.impact),
             *sign_in_faults(
                 self.users, self.shut_out, self.on_sessions_revoked, self.impersonating
             ),
@@ -204,7 +218,7 @@ class PlatformUsers:
             *terms_faults(self.terms),
             *cell_faults(app, self.columns),
         ]
-        if not url_prefix.startswith("/"):
+        if not str(url_prefix).startswith("/"):
             faults.append(
                 f"init_app(url_prefix={url_prefix!r}) is not a path; expected one that starts with "
                 "a slash, such as url_prefix='/platform/users'."
@@ -379,8 +393,8 @@ class PlatformUsers:
     def _impersonations(self) -> Impersonations:
         return self._views().door.impersonations
 
-    def _enter(self, secret: str) -> Any:
-        return self._views().enter(secret)
+    def _enter(self) -> Callable[[str], Any]:
+        return self._views().enter()
 
     def directory(self, platform: Any) -> Directory:
         """Return what reads the users of one platform, in the current app's session."""
@@ -432,7 +446,7 @@ class PlatformUsers:
             NotFoundError: the user is not on that platform.
         """
         if platform is None and actor is not None:
-            platform = self.policy.platform_of(actor)
+            platform = platform_of(actor, self.policy)
         faults = list(entry_faults(platform, action, reason, changes))
         if faults:
             raise ValueError("\n".join(faults))

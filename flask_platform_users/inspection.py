@@ -1,6 +1,5 @@
 """What SQLAlchemy knows of the host's models: keys, tables, foreign keys, indexes."""
 
-import enum
 import re
 import uuid
 from collections.abc import Iterable, Iterator
@@ -9,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapper, QueryableAttribute
 
-from .mapping import Count, Expression, Users
+from .mapping import Count, Expression, Users, plain
 
 
 def mapper_of(model: type[Any]) -> Mapper[Any]:
@@ -104,6 +103,16 @@ def python_type(expression: Expression) -> type[Any] | None:
         return None
 
 
+def values_in(column: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Return the statement for the different values of a column, the most frequent first."""
+    return (
+        sa.select(column)
+        .where(column.is_not(None))
+        .group_by(column)
+        .order_by(sa.func.count().desc(), column)
+    )
+
+
 def is_text(expression: Expression) -> bool:
     """Say whether a column keeps text of any kind, which can be searched and has its cases."""
     type_ = _stored_type(expression)
@@ -141,7 +150,7 @@ def parse_key(key: str, kind: type[Any] | None) -> Any:
 
 def word(value: Any) -> str:
     """Return the word for a role as the page shows it."""
-    return str(value.value if isinstance(value, enum.Enum) else value)
+    return str(plain(value))
 
 
 def known_words(column: sa.ColumnElement[Any]) -> list[Any] | None:

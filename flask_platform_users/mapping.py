@@ -5,8 +5,10 @@ Nothing here touches a database or Flask. ``checks`` says whether a mapping can 
 """
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +23,11 @@ STATUSES = ("active", "inactive", "blocked", "pending")
 def readable(name: str) -> str:
     """Return what people call something that has a name only: ``Team members``."""
     return name.replace("_", " ").capitalize()
+
+
+def plain(value: Any) -> Any:
+    """Return what an enum's member stands for; anything else as it is."""
+    return value.value if isinstance(value, enum.Enum) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +71,11 @@ class Status:
         """Map a status kept in one column.
 
         Args:
-            column: the host's column: strings, integers, or an enum.
+            column: the host's column: strings, integers, a flag, or an enum.
             active: the host's word for it, or a tuple of words that all mean it; for an enum
-                column a member, its name or its value. None: this column cannot say it.
+                column a member, its name or its value. None: this column cannot say it. A word
+                belongs to one status. Our own words for the other three are left out where the
+                column cannot hold them.
             inactive: likewise.
             blocked: likewise.
             pending: likewise.
@@ -103,26 +112,73 @@ def _words(
     """Turn the words given for each status into values the column's type takes."""
     words: dict[str, list[Any]] = {}
     faults: list[str] = []
-    choices = _choices(getattr(column, "type", None))
+    type_ = getattr(column, "type", None)
     for status, value in given.items():
         values = list(value) if isinstance(value, tuple | list | set | frozenset) else [value]
         for word in values:
             if word is None:
                 continue
-            if choices is None:
-                words.setdefault(status, []).append(word)
-            elif word in choices:
-                words.setdefault(status, []).append(choices[word])
-            elif word != status:  # our own default word may be missing from the host's enum
+            held = _held(type_, word)
+            if held:
+                words.setdefault(status, []).extend(held)
+            elif status == "active" or word != status:  # the column may have no use for our others
                 faults.append(
                     f"Status.column({status}=...) was given {word!r}, which is not a value of "
-                    f"{column}; give one of {', '.join(_names(choices))}."
+                    f"{column}; give {_expected(type_)}."
                 )
-    return words, tuple(faults)
+    return words, (*faults, *_shared(words))
+
+
+def _shared(words: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    """Find values that are given for more than one status."""
+    for one, other in itertools.combinations(words, 2):
+        for value in words[one]:
+            if value in words[other]:
+                yield (
+                    f"Status.column({one}=..., {other}=...) were both given {plain(value)!r}; "
+                    "give each value to one status, and None to one that the column cannot say."
+                )
+
+
+_TAKES: dict[Any, Any] = {
+    str: str,
+    int: int,
+    float: int | float | Decimal,
+    Decimal: int | float | Decimal,
+}
+"""What a column may be compared with, by the Python type of its values; others take anything."""
+
+
+def _held(type_: Any, word: Any) -> tuple[Any, ...]:
+    """Return the value that a column of a type has for a word; empty if it cannot have one."""
+    choices = _choices(type_)
+    if choices is None:
+        return (word,) if isinstance(word, _TAKES.get(_kind(type_), object)) else ()
+    return (choices[word],) if word in choices else ()
+
+
+def _expected(type_: Any) -> str:
+    choices = _choices(type_)
+    if choices is None:
+        return f"one of type {_kind(type_).__name__}"
+    names = dict.fromkeys(repr(plain(value)) for value in choices.values())
+    return f"one of {', '.join(names)}"
+
+
+def _kind(type_: Any) -> Any:
+    """Return the Python type of a type's values, None where it does not say or takes others too."""
+    if isinstance(type_, sa.types.TypeDecorator):
+        return None
+    try:
+        return getattr(type_, "python_type", None)
+    except NotImplementedError:
+        return None
 
 
 def _choices(type_: Any) -> dict[Any, Any] | None:
-    """Return every spelling of an enum type's values, or None for any other type."""
+    """Return every spelling of a type's values, None for one whose values cannot be listed."""
+    if isinstance(type_, sa.Boolean):
+        return {True: True, False: False}
     if not isinstance(type_, sa.Enum):
         return None
     if type_.enum_class is None:
@@ -131,12 +187,6 @@ def _choices(type_: Any) -> dict[Any, Any] | None:
     for member in type_.enum_class:
         choices |= {member: member, member.name: member, member.value: member}
     return choices
-
-
-def _names(choices: dict[Any, Any]) -> Iterable[str]:
-    return dict.fromkeys(
-        repr(value.value if isinstance(value, enum.Enum) else value) for value in choices.values()
-    )
 
 
 @dataclass(frozen=True)

@@ -63,12 +63,31 @@ class OverlayViews:
 
     # Beginning
 
-    def enter(self, secret: str) -> Response:
-        """Make the browser's session show it, and go to where the host wants it to begin."""
+    def enter(self) -> Callable[[str], Response]:
+        """Return what makes the browser's session show it, and goes to where it begins.
+
+        Raises:
+            ConfigurationError: it begins nowhere.
+        """
+        landing = self.landing()
+
+        def entered(secret: str) -> Response:
+            self.sessions.enter(self.door, secret)
+            return make_response(redirect(landing, 303))
+
+        return entered
+
+    def landing(self) -> str:
+        """Return the address that it begins on.
+
+        Raises:
+            ConfigurationError: the host gave none of its product's.
+        """
         config = self.door.extension.impersonating
-        assert config is not None  # noqa: S101  (there is no such action without it)
+        if config is None:  # it was switched off while it went on
+            return "/"
         try:
-            landing = url_for(config.landing)
+            return url_for(config.landing)
         except BuildError as error:
             raise ConfigurationError(
                 [
@@ -76,8 +95,6 @@ class OverlayViews:
                     "needs no arguments; expected one such as landing='home'."
                 ]
             ) from error
-        self.sessions.enter(self.door, secret)
-        return make_response(redirect(landing, 303))
 
     # During
 
@@ -129,7 +146,7 @@ class OverlayViews:
             form=more.get("form") or (WhyForm() if may_ask else None),
             wanted=more.get("wanted") or f"{request.method} {request.path}",
             came_from=self._seal().dumps(came_from),
-            back_url=came_from or self._landing(),
+            back_url=came_from or self.landing(),
             error=more.get("error"),
         )
 
@@ -172,7 +189,7 @@ class OverlayViews:
             "overlay_allowed.html",
             200,
             overlay,
-            back_url=came_from or self._landing(),
+            back_url=came_from or self.landing(),
             minutes=int(WRITING.total_seconds() // 60),
         )
 
@@ -248,10 +265,6 @@ class OverlayViews:
         found = current_app.jinja_env.get_template(f"platform_users/{template}")
         zone = zone_of(self.door.extension.policy.timezone_of(overlay.owner))
         return found.render(**self.door.standalone_context(zone), **context)
-
-    def _landing(self) -> str:
-        config = self.door.extension.impersonating
-        return url_for(config.landing) if config is not None else "/"
 
     def _seal(self) -> URLSafeSerializer:
         return URLSafeSerializer(secret_keys(), salt="flask-platform-users.came-from")

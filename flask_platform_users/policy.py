@@ -5,8 +5,9 @@ from datetime import tzinfo
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import QueryableAttribute
+from sqlalchemy.orm import InstanceState, QueryableAttribute
 
+from .errors import ConfigurationError
 from .mapping import Users
 
 
@@ -143,3 +144,20 @@ def name_of(actor: Any, policy: Policy, users: Users) -> str:
         if value:
             return str(value)
     return policy.id_of(actor)
+
+
+def platform_of(actor: Any, policy: Policy) -> Any:
+    """Return the key of the platform that a person runs, None if none.
+
+    Raises:
+        ConfigurationError: the host's rule returned a platform instead of its key.
+    """
+    found = policy.platform_of(actor)
+    if isinstance(sa.inspect(found, raiseerr=False), InstanceState):
+        raise ConfigurationError(
+            [
+                f"{type(policy).__name__}.platform_of returned a {type(found).__name__}; expected "
+                "its key, which Users(platform=...) holds."
+            ]
+        )
+    return found

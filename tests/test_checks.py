@@ -10,21 +10,26 @@ import sqlalchemy as sa
 from flask import Blueprint, Flask
 from flask_login import LoginManager
 from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import FlaskForm
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
 from flask_platform_users import (
     Action,
     Block,
+    Card,
     Column,
     ConfigurationError,
     Count,
+    Filter,
     Impersonation,
     Many,
     Panel,
     PlatformUsers,
     Policy,
+    SavedView,
     Status,
     Users,
+    with_defaults,
 )
 
 
@@ -52,6 +57,7 @@ class User(db.Model):  # type: ignore[name-defined,misc]
     made_at: Mapped[datetime] = mapped_column(default=sa.func.now())
     parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user.id"))
     channel_count: Mapped[int]
+    is_on: Mapped[bool] = mapped_column(default=True)
     roles: Mapped[list["Role"]] = relationship(secondary="user_role")
 
 
@@ -91,23 +97,81 @@ class Elsewhere(db.Model):  # type: ignore[name-defined,misc]
     user_id: Mapped[int]
 
 
+class Spelt(sa.types.TypeDecorator[Any]):
+    """Keeps whatever it is given by a number of its own."""
+
+    impl = sa.Integer
+    cache_ok = True
+
+
+class Anything(db.Model):  # type: ignore[name-defined,misc]
+    id: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[Any] = mapped_column(Spelt)
+
+
 class AcmePolicy(Policy):
     def platform_of(self, actor: Any) -> Any:
         return actor.platform_id
 
 
-class Unfinished(Action):
+class Forgetful(AcmePolicy):
+    def allows(self, actor: Any, action: str) -> bool:  # type: ignore[override]  # noqa: ARG002
+        return True
+
+    def outranks(self) -> bool:  # type: ignore[override]
+        return True
+
+
+class Idle(Action):
+    """Whatever else is wrong with it, it does nothing, as it says."""
+
+    def perform(self, unit: Any) -> bool:  # noqa: ARG002
+        return False
+
+
+class Undone(Action):
+    name = "undone"
+    label = "Undone"
+    done = "{who} did nothing to {user}."
+
+
+class Nameless(Idle):
+    label = "Nameless"
+    done = "{who} did nothing to {user}."
+
+
+class Tokened(Idle):
+    name = "tokened"
+    label = "Tokened"
+    done = "{who} did nothing to {user}."
+    form = FlaskForm
+
+
+class Tokenless(Tokened):
+    name = "tokenless"
+
+    class form(FlaskForm):  # type: ignore[misc]  # noqa: N801
+        class Meta:
+            csrf = False
+
+
+class Formless(Tokened):
+    name = "formless"
+    form = Block
+
+
+class Unfinished(Idle):
     name = "unfinished"
     label = "Unfinished"
 
 
-class Overfull(Action):
+class Overfull(Idle):
     name = "overfull"
     label = "Overfull"
     done = "gave {amount} to {user}"
 
 
-class Shouting(Action):
+class Shouting(Idle):
     name = "Shout!"
     label = "Shout"
     done = "shouted at {user}"
@@ -252,6 +316,12 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "name='clients'.",
     ),
     (
+        "no prefix",
+        lambda: mount(url_prefix=None),  # type: ignore[arg-type]
+        "init_app(url_prefix=None) is not a path; expected one that starts with a slash, such as "
+        "url_prefix='/platform/users'.",
+    ),
+    (
         "a prefix without a slash",
         lambda: mount(url_prefix="users"),
         "init_app(url_prefix='users') is not a path; expected one that starts with a slash, such "
@@ -287,6 +357,27 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         lambda: mount(actions=[Block(), Block()]),
         "PlatformUsers(actions=...) was given 2 actions named 'block'; expected each name once: "
         "rename one, or leave ours out.",
+    ),
+    (
+        "the default actions by three dots",
+        lambda: mount(actions=[..., Block(), Tokenless()]),
+        "PlatformUsers(actions=...) was given ..., which does not stand for the default actions; "
+        "expected actions=with_defaults(Tokenless()).",
+    ),
+    (
+        "actions without a name and without anything that they do",
+        lambda: mount(actions=with_defaults(Nameless(), Undone())),
+        "Nameless.name is not set; expected a text: give the class name = '...'.\n"
+        "Undone.perform is not written; expected a method perform(unit) that changes what has to "
+        "change and does not commit.",
+    ),
+    (
+        "forms with a token, and what is none",
+        lambda: mount(actions=[Tokened(), Tokenless(), Formless()]),
+        "Tokened.form is the class FlaskForm, which sends a CSRF token; expected a plain "
+        "wtforms.Form, since the plugin sends and checks a token of its own.\n"
+        "Formless.form is the class Block; expected a class of fields, a wtforms.Form, or None for "
+        "an action that is only confirmed.",
     ),
     (
         "an action without a sentence for the history",
@@ -372,7 +463,24 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
     (
         "a name instead of a column",
         broken(email="email"),
-        "Users(email=...) was given 'email' (str); expected a column, such as User.id.",
+        "Users(email=...) was given 'email' (str); expected a column, such as User.email.",
+    ),
+    (
+        "a name of no column",
+        broken(email="mail"),
+        "Users(email=...) was given 'mail' (str); expected a column, such as User.id.",
+    ),
+    (
+        "a relationship instead of a column",
+        broken(email=User.roles),
+        "Users(email=...) was given the relationship User.roles; expected a column, such as "
+        "User.id.",
+    ),
+    (
+        "a table",
+        broken(model=User.__table__),
+        "Users(model) was given the table user; expected the mapped class of your users, such as "
+        "Users(User, ...).",
     ),
     (
         "a moment that is none",
@@ -408,6 +516,47 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "no word for active",
         broken(status=Status.column(User.status, active=None)),
         "Status.column(active=...) was given no word; say which one means active.",
+    ),
+    (
+        "a status by the name of its column",
+        broken(status=Status.column("status")),  # type: ignore[arg-type]
+        "Status.column(column) was given 'status' (str); expected a column, such as User.status.",
+    ),
+    (
+        "our words for a column of numbers",
+        broken(status=Status.column(User.channel_count)),
+        "Status.column(active=...) was given 'active', which is not a value of User.channel_count; "
+        "give one of type int.",
+    ),
+    (
+        "a word for a column of numbers",
+        broken(status=Status.column(User.channel_count, active=1, blocked=("banned", 3))),
+        "Status.column(blocked=...) was given 'banned', which is not a value of "
+        "User.channel_count; give one of type int.",
+    ),
+    (
+        "a number for a column of words",
+        broken(status=Status.column(User.status, active=1)),
+        "Status.column(active=...) was given 1, which is not a value of User.status; give one of "
+        "type str.",
+    ),
+    (
+        "a word for a flag",
+        broken(status=Status.column(User.is_on, active="yes", inactive=False)),
+        "Status.column(active=...) was given 'yes', which is not a value of User.is_on; give one "
+        "of True, False.",
+    ),
+    (
+        "one value for two statuses",
+        broken(status=Status.column(User.channel_count, active=10, pending=(20, 10))),
+        "Status.column(active=..., pending=...) were both given 10; give each value to one status, "
+        "and None to one that the column cannot say.",
+    ),
+    (
+        "one member of an enum for two statuses",
+        broken(status=Status.column(User.state, inactive="OFF", blocked=State.OFF)),
+        "Status.column(inactive=..., blocked=...) were both given 'closed'; give each value to one "
+        "status, and None to one that the column cannot say.",
     ),
     (
         "a predicate of another model",
@@ -518,8 +667,14 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
     (
         "a column named by its name",
         lambda: mount(columns=[..., Column("state", "state")]),  # type: ignore[arg-type]
-        "Column('state') was given 'state'; expected a column or another SQL expression of your "
-        "user model, as in Column('company', User.company, label='Company').",
+        "Column('state') was given 'state' (str); expected a column or another SQL expression of "
+        "your user model, as in Column('company', User.company, label='Company').",
+    ),
+    (
+        "a column that is a relationship",
+        lambda: mount(columns=[..., Column("roles", User.roles)]),
+        "Column('roles') was given the relationship User.roles; expected a column or another SQL "
+        "expression of your user model, as in Column('company', User.company, label='Company').",
     ),
     (
         "a column given twice",
@@ -572,6 +727,23 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         "templates, or register the blueprint that has it first.",
     ),
     (
+        "a cell that is no text",
+        lambda: mount(columns=[..., Column("mail", User.email, cell=3)]),  # type: ignore[arg-type]
+        "Column('mail', cell=...) was given 3, which is no template of the app; expected one that "
+        "shows a value, such as 'cells/company.html': add the file to your templates, or register "
+        "the blueprint that has it first.",
+    ),
+    (
+        "one object instead of a list",
+        lambda: mount(columns=Column("mail", User.email), views=SavedView("All", ""), panels=None),
+        "PlatformUsers(views=...) was given one SavedView; expected a list, such as "
+        "views=[SavedView(...)].\n"
+        "PlatformUsers(columns=...) was given one Column; expected a list, such as "
+        "columns=[..., Column(...)].\n"
+        "PlatformUsers(panels=...) was given None; expected a list, such as "
+        "panels=[..., Panel(...)].",
+    ),
+    (
         "something else than a panel",
         lambda: mount(panels=[..., "tickets"]),
         "PlatformUsers(panels=...) was given 'tickets' (str); expected Panel objects, and ... "
@@ -602,6 +774,44 @@ SENTENCES: list[tuple[str, Callable[[], str], str]] = [
         ),
         "Panel('tickets', data=...) was given 3 (int); expected a function data(subject) that "
         "returns what the template shows.",
+    ),
+    (
+        "functions that do not take what they are called with",
+        lambda: mount(
+            users=mapped(status=Status(active=sa.true(), write=lambda _user: None)),  # type: ignore[arg-type,misc]
+            panels=[Panel("notes", template="platform_users/_notes.html", data=lambda: None)],  # type: ignore[arg-type,misc]
+            filters=[Filter("odd", lambda _value: sa.true())],  # type: ignore[arg-type,misc]
+            impact=lambda _user: (),
+            policy=Forgetful(),
+        ),
+        "PlatformUsers(policy=...) was given Forgetful with allows(actor, action); expected "
+        "allows(actor, action, user=None).\n"
+        "PlatformUsers(policy=...) was given Forgetful with outranks(); expected "
+        "outranks(actor, user).\n"
+        "Status(write=...) was given <lambda>(_user); expected a function write(user, status) that "
+        "changes the model and does not commit.\n"
+        "Panel('notes', data=...) was given <lambda>(); expected a function data(subject) that "
+        "returns what the template shows.\n"
+        "Filter('odd') was given <lambda>(_value); expected a column, a predicate, or a function "
+        "what(value, platform) that returns a predicate.\n"
+        "PlatformUsers(impact=...) was given <lambda>(_user); expected a function impact(user, "
+        "action) that returns Impact lines.",
+    ),
+    (
+        "a look ahead at what is no moment",
+        lambda: mount(filters=[Filter("called", User.username, ahead=True)]),
+        "Filter('called') was given ahead=True, but what it asks for is no moment; leave ahead= "
+        "out.",
+    ),
+    (
+        "two views of one name",
+        lambda: mount(views=[SavedView("All", ""), SavedView("All", "status:active")]),
+        "SavedView('All') is given 2 times in views=; expected each name once: rename all but one.",
+    ),
+    (
+        "a card of the name of ours",
+        lambda: mount(cards=[..., Card("active", User.is_on.is_(True))]),
+        "Card('active') has a name of ours; give it another one.",
     ),
     (
         "two panels of one name",
@@ -635,6 +845,15 @@ def test_a_wrong_configuration_is_refused_with_a_sentence_that_names_the_remedy(
     refused: Callable[[], str], sentence: str
 ) -> None:
     assert refused() == sentence
+
+
+def test_our_words_are_left_out_where_the_column_cannot_hold_them() -> None:
+    number = Status.column(User.channel_count, active=1, inactive=(0, 2))
+    flag = Status.column(User.is_on, active=True, inactive=False)
+    for status in (number, flag):
+        assert status.faults == ()
+        assert status.blocked is status.pending is None
+    assert Status.column(Anything.state, active=1, blocked="x").faults == ()
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -13,10 +13,22 @@ from flask import Flask, Response
 from flask_babel import Babel
 from flask_login import LoginManager, UserMixin
 from flask_sqlalchemy import SQLAlchemy
+from jinja2 import DictLoader
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_platform_users import Count, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    Action,
+    Card,
+    Count,
+    Impersonation,
+    PlatformUsers,
+    Policy,
+    Status,
+    Unit,
+    Users,
+    with_defaults,
+)
 from flask_platform_users.doctor import moments
 from flask_platform_users.doctor.command import examine
 from flask_platform_users.doctor.finding import Finding
@@ -91,6 +103,36 @@ guests = PlatformUsers(
     policy=Nobody(),
     name="guests",
 )
+watched = PlatformUsers(
+    db,
+    users=guests.users,
+    policy=Nobody(),
+    impersonation=Impersonation(landing="lobby", forbidden=("safe", "key")),
+    name="watched",
+)
+
+
+class Greet(Action):
+    """Says hello."""
+
+    name = "greet"
+    label = "Greet"
+    icon = "hand"
+    done = "{who} greeted {user}."
+
+    def perform(self, unit: Unit) -> None:
+        """Say it."""
+
+
+drawn = PlatformUsers(
+    db,
+    users=guests.users,
+    cards=[..., Card("vip", Guest.name == "vip", icon="star"), Card("all", lambda _hotel: 1)],
+    usage=[Count("wishes", Wish.guest_id, icon="lamp")],
+    actions=with_defaults(Greet()),
+    policy=Nobody(),
+    name="drawn",
+)
 SAFE = {
     f"{cookie}_COOKIE_{flag}": value
     for cookie in ("SESSION", "REMEMBER")
@@ -98,13 +140,13 @@ SAFE = {
 }
 
 
-def hotel(url: str = "sqlite://", **config: Any) -> Flask:
+def hotel(url: str = "sqlite://", mount: PlatformUsers = guests, **config: Any) -> Flask:
     """Return the product on a database."""
     app = Flask(__name__)
     app.config.update(SECRET_KEY="h", SQLALCHEMY_DATABASE_URI=url, **(SAFE | config))
     db.init_app(app)
     LoginManager(app).user_loader(lambda key: db.session.get(Guest, int(key)))
-    guests.init_app(app)
+    mount.init_app(app)
     with app.app_context():
         db.create_all()
     return app
@@ -215,6 +257,30 @@ def test_what_is_missing_of_the_tables_is_a_fault(app: Flask) -> None:
     assert "The table guests_state lacks block_reason." in found.said
     execute(app, found.sql("tables"))
     assert "ix_guests_note_user" not in Visit.at(app).said
+
+
+def test_words_that_make_nobody_active_are_a_fault(app: Flask) -> None:
+    assert Visit.at(app).levels("status") == {"ok"}  # there is nobody yet
+    with app.app_context():
+        guest: dict[str, Any] = {"hotel": "h", "name": "n", "email": "e"}
+        guest["came"] = datetime.now(UTC).replace(tzinfo=None)
+        states = ["live", "live", "blocked", "gone"]
+        db.session.execute(sa.insert(Guest), [guest | {"state": state} for state in states])
+        db.session.commit()
+    found = Visit.at(app)
+    assert found.code == 1
+    assert (
+        "status: None of 4 users is active by Status.column(Guest.state, ...), and no status names "
+        "'live', 'gone', which that column holds." in found.said
+    )
+    with app.app_context():
+        db.session.execute(sa.update(Guest).values(state="pending"))
+        db.session.commit()
+    assert "None of 4 users is active by Status(active=...).\n" in Visit.at(app).said
+    with app.app_context():
+        db.session.execute(sa.update(Guest).where(Guest.id == 1).values(state="active"))
+        db.session.commit()
+    assert Visit.at(app).levels("status") == {"ok"}
 
 
 def test_a_local_time_zone_matters_where_times_do_not_say_theirs(
@@ -370,6 +436,59 @@ def test_a_user_loader_that_was_set_too_late_is_a_fault() -> None:
     found = Visit.at(app)
     assert found.levels("login") == {"fault"}
     assert "Set it before platform_users.init_app(app)." in found.said
+
+
+def test_an_impersonation_that_begins_nowhere_or_forbids_nothing_is_a_fault() -> None:
+    app = hotel(mount=watched)
+    app.add_url_rule("/key/<number>", "key", str)
+    found = Visit.at(app)
+    assert found.levels("impersonation") == {"fault"}
+    assert "Impersonation(landing='lobby') is not an endpoint of the app" in found.said
+    assert "Impersonation(forbidden=...) has 'safe', which is no endpoint of the app" in found.said
+    assert "'key'" not in found.said
+    app = hotel(mount=watched)
+    for endpoint in ("lobby", "safe", "key"):
+        app.add_url_rule(f"/{endpoint}", endpoint, str)
+    assert Visit.at(app).levels("impersonation") == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "level", "said"),
+    [
+        (
+            "layout.html",
+            "{% block head %}{% endblock %}{% block content %}{% endblock %}",
+            "ok",
+            "",
+        ),
+        ("other.html", "", "fault", "was given 'layout.html', which is no template of the app"),
+        ("layout.html", "{% block head %}{% endblock %}", "fault", "has no block named 'content'"),
+        ("layout.html", "{{ current_user.hotel.name }}", "warning", "who is not signed in: Undef"),
+    ],
+)
+def test_the_layout_has_to_take_the_page(name: str, text: str, level: str, said: str) -> None:
+    app = hotel(PLATFORM_USERS_BASE_TEMPLATE="layout.html")
+    app.jinja_loader = DictLoader({name: text})
+    found = Visit.at(app)
+    assert found.levels("layout") == {level}
+    assert said in found.said
+
+
+def test_icons_without_a_drawing_are_named_unless_the_host_draws_its_own() -> None:
+    app = hotel(mount=drawn)
+    found = Visit.at(app)
+    assert found.levels("layout") == {"warning"}
+    for icon in ("Card('vip') has the icon 'star'", "Count('wishes') has the icon 'lamp'"):
+        assert f"{icon}, of which there is no drawing." in found.said
+    assert "Greet has the icon 'hand', of which there is no drawing." in found.said
+    own = '<svg><path id="pu-icon-{{ x }}"/></svg>'
+    for icons, level in ((("star", "lamp", "hand"), "warning"), ((), "ok")):
+        app = hotel(mount=drawn)
+        sprite = "".join(own.replace("{{ x }}", icon) for icon in icons)
+        app.jinja_loader = DictLoader({"platform_users/_icons.html": sprite})
+        found = Visit.at(app)
+        assert found.levels("layout") == {level}  # of their own drawings, not all are there
+        assert "Greet" not in found.said
 
 
 def test_an_unknown_mount_is_a_clear_sentence() -> None:

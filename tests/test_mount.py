@@ -13,15 +13,24 @@ from flask import Flask, Response, url_for
 from flask.testing import FlaskClient
 from flask_login import LoginManager, UserMixin, login_user
 from flask_sqlalchemy import SQLAlchemy
-from jinja2 import DictLoader
+from jinja2 import DictLoader, TemplateNotFound
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flask_platform_users import ConfigurationError, Panel, PlatformUsers, Policy, Status, Users
+from flask_platform_users import (
+    ConfigurationError,
+    Impersonation,
+    Panel,
+    PlatformUsers,
+    Policy,
+    Status,
+    Users,
+)
 from flask_platform_users.panels import Subject
 
 from .conftest import lines_of
 from .hosts import HOSTS
 from .html import parse
+from .office import hidden
 from .world import seen
 
 LIMIT = 40
@@ -92,6 +101,34 @@ customers = PlatformUsers(
     policy=OwnShop(),
     name="clients",
 )
+
+
+class OneRuns(OwnShop):
+    """The first clerk runs the shop."""
+
+    def platform_of(self, actor: Any) -> int | None:  # type: ignore[override]
+        """Return the shop."""
+        return actor.shop if actor.id == 1 else None
+
+
+supported = PlatformUsers(
+    db,
+    users=clerks.users,
+    policy=OneRuns(),
+    impersonation=Impersonation(landing="till"),
+    name="supported",
+)
+
+
+class Confused(OwnShop):
+    """Takes a clerk for a shop."""
+
+    def platform_of(self, actor: Any) -> Any:
+        """Return no key."""
+        return actor
+
+
+confused = PlatformUsers(db, users=clerks.users, policy=Confused(), name="confused")
 
 support: list[Any] = []
 """What ``tickets_of`` returns or, where it is an exception or a statement, does first."""
@@ -398,6 +435,54 @@ def test_a_layout_without_a_place_for_the_page_is_said_so(
             f"block named '{missing}' to put the page into; add that block to it, or name a "
             "template that extends it and has that block within one of its own."
         )
+
+
+def test_a_layout_that_is_not_there_is_said_so(new_app: NewApp) -> None:
+    """By the setting that names it; any other missing template stays its own error."""
+    app = new_app(clerks, PLATFORM_USERS_BASE_TEMPLATE="layout.html")
+    fill(app, clerk(1, "anna"))
+    with pytest.raises(ConfigurationError) as caught:
+        signed_in(app).get("/platform_users/")
+    assert str(caught.value) == (
+        "app.config['PLATFORM_USERS_BASE_TEMPLATE'] was given 'layout.html', which is no template "
+        "of the app; add the file to your templates, or register the blueprint that has it."
+    )
+    extending = {"layout.html": "{% extends 'missing.html' %}"}
+    app = new_app(clerks, templates=extending, PLATFORM_USERS_BASE_TEMPLATE="layout.html")
+    fill(app, clerk(1, "anna"))
+    with pytest.raises(TemplateNotFound, match=r"missing\.html"):
+        signed_in(app).get("/platform_users/")
+
+
+def test_a_platform_instead_of_its_key_is_said_so(new_app: NewApp) -> None:
+    """On the page and in the history that the host writes, before the database is asked."""
+    app = new_app(confused)
+    fill(app, clerk(1, "anna"))
+    sentence = "Confused.platform_of returned a Clerk; expected its key, which Users"
+    with pytest.raises(ConfigurationError, match=sentence):
+        signed_in(app).get("/confused/")
+    with app.app_context(), pytest.raises(ConfigurationError, match=sentence):
+        confused.record(action="greeted", actor=db.session.get(Clerk, 1))
+
+
+def test_seeing_the_product_as_a_user_begins_somewhere_or_not_at_all(
+    new_app: NewApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A landing that is nowhere is told in the log, and leaves no impersonation behind."""
+    address, why = "/supported/do/impersonate/2", {"reason": "looking into it", "minutes": "30"}
+    for landing in (None, "/till"):
+        app = new_app(supported)
+        if landing is not None:
+            app.add_url_rule(landing, "till", str)
+        fill(app, clerk(1, "anna"), clerk(2, "bo"))
+        client = signed_in(app)
+        begun = client.post(address, data=hidden(client.get(address)) | why)
+        assert begun.location == landing
+        if landing is None:
+            assert begun.status_code == 500
+            assert "Nothing was changed" in parse(begun.text).text
+            assert "Impersonation(landing='till') is not an endpoint of the app" in caplog.text
+            assert client.get("/supported/").status_code == 200  # nobody is seen as anybody
 
 
 @pytest.mark.parametrize("first", [True, False])

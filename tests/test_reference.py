@@ -153,6 +153,9 @@ def test_labels_may_be_lazy_texts(tmp_path: Path) -> None:
     class Wave(Action):
         name, label, done = "wave", lazy("Wave"), "{who} waved at {user}."
 
+        def perform(self, unit: Unit) -> None:
+            """Nobody waves."""
+
     class Owners(Policy):
         def platform_of(self, actor: Any) -> Any:
             return actor.platform_id

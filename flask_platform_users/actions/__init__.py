@@ -47,7 +47,8 @@ DEFAULT_ACTIONS: tuple[Action, ...] = (
 
 def with_defaults(*actions: Action) -> list[Action]:
     """Return the default actions with others beside them; one of a default's name replaces it."""
-    own = {action.name: action for action in actions}
+    # By itself where it has no name, which init_app refuses in a sentence.
+    own = {getattr(action, "name", action): action for action in actions}
     kept = [own.pop(action.name, action) for action in DEFAULT_ACTIONS]
     return [*kept, *own.values()]
 

@@ -186,8 +186,9 @@ class Action:
             are, so that it has to be checked once only.
         fresh: whether the person must have signed in by themselves in this session, and not by a
             cookie or a token.
-        form: the fields to fill in, a ``wtforms.Form``; a field named ``reason`` goes into the
-            history. None for an action that is only confirmed.
+        form: the fields to fill in, a ``wtforms.Form`` without a CSRF token, since one goes along
+            anyway; a field named ``reason`` goes into the history. None for an action that is only
+            confirmed.
         done: the history's sentence, whole (``"{who} blocked {user}."``) or without its subject
             (``"blocked {user}"``). Only whole ones can be translated: ``lazy_gettext`` of your own
             catalogues does, for ``label`` too.

@@ -15,6 +15,7 @@ from ..binding import Mapping as Bound
 from ..errors import TooManyError
 from ..formatting import STATUS_LABELS
 from ..gate import Gate
+from ..guard import guarded
 from ..i18n import _, lazy, ngettext
 from ..impersonation import (
     LONGEST,
@@ -67,7 +68,8 @@ class Impersonate(Action):
     Args:
         config: what the host said of it.
         impersonations: reads and ends them.
-        enter: ``enter(secret)`` makes the browser's session show it, and returns the response.
+        enter: ``enter()`` finds out where it begins, and raises if that is nowhere; called with the
+            secret, what it returns makes the browser's session show it, and returns the response.
     """
 
     name: ClassVar[str] = "impersonate"
@@ -82,7 +84,7 @@ class Impersonate(Action):
         self,
         config: Impersonation,
         impersonations: Callable[[], Impersonations],
-        enter: Callable[[str], Any],
+        enter: Callable[[], Callable[[str], Any]],
     ) -> None:
         self.config = config
         self.impersonations = impersonations
@@ -144,6 +146,8 @@ class Impersonate(Action):
     def perform(self, unit: Unit) -> None:
         """Begin; what the same person was doing elsewhere ends."""
         impersonations, now = self.impersonations(), unit.now
+        with guarded(unit.session, "Impersonation(landing=...)"):
+            unit.memo["enter"] = self.enter()
         owner_id, platform = str(unit.actor.get_id()), unit.directory.platform
         lately = now - timedelta(minutes=1)
         if impersonations.started_since(platform, owner_id, lately) >= STARTS_A_MINUTE:
@@ -194,7 +198,7 @@ class Impersonate(Action):
 
     def answer(self, unit: Unit) -> Any:
         """Put it into the browser's session."""
-        return self.enter(unit.memo["secret"])
+        return unit.memo["enter"](unit.memo["secret"])
 
 
 class AllowChanges(Action):

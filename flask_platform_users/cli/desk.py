@@ -19,7 +19,7 @@ from ..formatting import Reading
 from ..history import Event
 from ..inspection import clause
 from ..pipeline import Pipeline
-from ..policy import name_of
+from ..policy import name_of, platform_of
 from ..results import Population, UserDetails
 from ..wording import sentence
 from ..zones import zone_of
@@ -175,7 +175,7 @@ def _seated(extension: "PlatformUsers", name: str, only: Any) -> Desk:
         actor = _by_login(extension, name) or _by_user(extension, name)
     if actor is None:
         raise NotDone(f"Nobody who could sign in is known as “{name}”.")
-    platform = policy.platform_of(actor)
+    platform = platform_of(actor, policy)
     if platform is None:
         raise NotDone(f"“{name}” runs no platform.")
     if only is not None and platform != only:

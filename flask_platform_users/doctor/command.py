@@ -12,9 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .finding import Check, Finding
 from .indexes import count_indexes, list_indexes, search_indexes
+from .layout import layout
 from .moments import clock, zone
 from .signing import signed_out
-from .surroundings import content_policy, cookies, login, proxies, translations
+from .status import status
+from .surroundings import content_policy, cookies, impersonation, login, proxies, translations
 from .tables import tables, triggers
 
 if TYPE_CHECKING:
@@ -23,13 +25,16 @@ if TYPE_CHECKING:
 CHECKS: dict[str, Check] = {
     "tables": tables,
     "triggers": triggers,
+    "status": status,
     "list": list_indexes,
     "counts": count_indexes,
     "search": search_indexes,
     "clock": clock,
     "time zone": zone,
+    "layout": layout,
     "login": login,
     "signed out": signed_out,
+    "impersonation": impersonation,
     "cookies": cookies,
     "content policy": content_policy,
     "proxies": proxies,

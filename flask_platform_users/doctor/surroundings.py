@@ -2,13 +2,14 @@
 
 import importlib.util
 from collections.abc import Iterator
-from fnmatch import fnmatch
+from fnmatch import fnmatch, fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from ..errors import ConfigurationError
 from ..headers import FRAMES
 from ..sessions import sessions_of
 from ..settings import Settings
@@ -41,6 +42,32 @@ def login(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]:  # noqa:
         )
     else:
         yield Finding("ok", "The login manager knows how to load a user.")
+
+
+def impersonation(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]:
+    """See whether it begins somewhere, and closes what it was meant to close."""
+    config, sessions = extension.impersonating, sessions_of(app)
+    if config is None or sessions is None:
+        yield Finding("ok", "Nobody sees the product as a user.")
+        return
+    sound = True
+    try:
+        with app.test_request_context():
+            sessions.mounts[extension.name].landing()
+    except ConfigurationError as error:
+        sound = False
+        yield Finding("fault", str(error), "As it is, nobody can see the product as a user.")
+    for name in config.forbidden:
+        if not any(fnmatchcase(endpoint, name) for endpoint in app.view_functions):
+            sound = False
+            yield Finding(
+                "fault",
+                f"Impersonation(forbidden=...) has {name!r}, which is no endpoint of the app: what "
+                "it was meant to close is open.",
+                "Name endpoints as “flask routes” does.",
+            )
+    if sound:
+        yield Finding("ok", "The product can be seen as a user, without what is forbidden.")
 
 
 def cookies(extension: "PlatformUsers", app: Flask) -> Iterator[Finding]:  # noqa: ARG001

@@ -13,7 +13,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapper
 
-from ..inspection import mapper_of, python_type
+from ..inspection import mapper_of, python_type, values_in
 from .words import Vocabulary, words_of
 
 SAMPLE = 500
@@ -139,15 +139,7 @@ class Schema:
         """
         if isinstance(field.column.type, sa.Enum):
             return list(field.column.type.enums)
-        number = sa.func.count()
-        statement = (
-            sa.select(field.column)
-            .where(field.column.is_not(None))
-            .group_by(field.column)
-            .order_by(number.desc(), field.column)
-            .limit(WORDS + 1)
-        )
-        found = self._read(statement)
+        found = self._read(values_in(field.column).limit(WORDS + 1))
         return found if len(found) <= WORDS else []
 
     def sample(self, field: Field) -> list[Any]:
