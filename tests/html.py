@@ -86,6 +86,8 @@ def parse(text: str) -> Node:
         if tag.startswith("/"):
             closed, first = path.pop()
             assert f"/{closed.tag}" == tag, f"<{tag}> closes <{closed.tag}>"
+            if closed.tag == "template" and "shadowrootmode" not in closed.attributes:
+                del nodes[first:], closed.children[:]  # it is not on the page
             closed.inside = nodes[first:]
         elif tag:
             node = Node(tag, attributes)

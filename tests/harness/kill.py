@@ -163,7 +163,7 @@ def prepare(app: Flask, name: str) -> int:
 
 def run(app: Flask, name: str, key: int, data: dict[str, str]) -> None:
     """Do an action as the owner."""
-    with app.app_context():
+    with app.test_request_context():
         extension = app.extensions["platform_users"]["platform_users"]
         pipeline = Pipeline(
             extension.directory(1),
