@@ -11,7 +11,9 @@ const acts = dialog?.dataset.puActs;
 const TYPED = "input:not([type=checkbox], [type=radio], [type=submit], [type=button])";
 const RELATIONS = ["id", "for", "form", "list", "aria-describedby", "aria-labelledby"];
 const OPEN = ":is(.pu-menu, .pu-drop)[open]";
+const SAYS = "[data-pu-says], .pu-empty-title, .pu-range, caption";
 const PAUSE = 300;
+const FADE = 32; // so wide a row of tabs fades at its end
 const HELD = 4000;
 const TAKES_KEYS = `${TYPED}, select, textarea, :is([role=listbox], [role=menu], [role=grid],
   [role=tree], [role=combobox], [role=slider], [role=spinbutton], [role=application])`;
@@ -37,7 +39,8 @@ function start() {
   for (const kind of ["focusin", "pointerover"]) root.addEventListener(kind, showTips);
   addEventListener("popstate", moved);
   addEventListener("pageshow", returned);
-  addEventListener("pagehide", () => root.isConnected && !isKept() && post().catch(() => {}));
+  addEventListener("click", leaving);
+  addEventListener("submit", leaving);
   dialog?.addEventListener("close", closed);
   settle();
 }
@@ -58,7 +61,8 @@ function showTab(tab) {
   if (!row) return;
   const look = ([{ boundingClientRect: inner, rootBounds: outer }], watch) => {
     watch.disconnect();
-    row.scrollLeft += Math.max(0, inner.right - outer.right) + Math.min(0, inner.left - outer.left);
+    const [right, left] = [inner.right + FADE - outer.right, inner.left - FADE - outer.left];
+    row.scrollLeft += Math.max(0, right) + Math.min(0, left);
   };
   new IntersectionObserver(look, { root: row }).observe(tab);
 }
@@ -135,7 +139,7 @@ async function visit(url, { push = url !== shown, place, moves = false } = {}) {
     show(answer.page);
     if (place !== undefined) scrollTo(0, place);
     if (news) announce(news.back);
-    else say(page.querySelector("[data-pu-says], .pu-empty-title, .pu-range, caption")?.textContent);
+    else say((page.querySelector(SAYS) ?? page.querySelector("h1"))?.textContent);
     news = null;
   } catch (error) {
     if (mine.signal.aborted) return;
@@ -272,6 +276,27 @@ function returned(event) {
   if (event.persisted && page.querySelector("#pu-results")) visit(here(), { push: false });
 }
 
+// Keeps the ticks where the page is left by a link or a form of the host's.
+function leaving(event) {
+  const { target, submitter } = event;
+  if (!root.isConnected || root.contains(target) || event.defaultPrevented || isKept()) return;
+  if (event.type === "submit") {
+    if (target.matches("[target], [method=dialog i]")) return;
+    event.preventDefault();
+    save().then((kept) => kept && target.requestSubmit(submitter));
+    return;
+  }
+  const link = target.closest?.("a[href]:not([target], [download])");
+  if (!link || isForElsewhere(event) || link.href.split("#")[0] === here()) return;
+  event.preventDefault();
+  leave(link.href);
+}
+
+// Says whether a click opens another tab or window.
+function isForElsewhere({ button, metaKey, ctrlKey, shiftKey, altKey }) {
+  return button || metaKey || ctrlKey || shiftKey || altKey;
+}
+
 // Leaves for another page, once the ticks are kept.
 async function leave(url) {
   page.setAttribute("aria-busy", "true");
@@ -291,12 +316,11 @@ function clicked(event) {
     return document.getElementById(link.hash.slice(1))?.focus();
   }
   if (event.target.closest("[data-pu-dismiss]")) dismiss(event.target.closest(".pu-message"));
-  const elsewhere =
-    event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+  const elsewhere = isForElsewhere(event);
   if (link && elsewhere) link.closest(".pu-menu")?.removeAttribute("open");
-  if (!link || elsewhere || event.defaultPrevented || link.target || dialog?.open) return;
+  if (!link || elsewhere || event.defaultPrevented || link.target) return;
   const url = new URL(link.href);
-  const same = url.origin === location.origin;
+  const same = url.origin === location.origin && !dialog?.open;
   if (same && acts && url.pathname.startsWith(acts)) {
     event.preventDefault();
     ask(link);
@@ -596,7 +620,7 @@ function post() {
   const form = root.querySelector("#pu-many");
   const body = new URLSearchParams(new FormData(form));
   body.set("go", "keep");
-  const sent = { method: "POST", body, redirect: "manual", keepalive: true };
+  const sent = { method: "POST", body, redirect: "manual" };
   return fetch(form.getAttribute("action"), sent);
 }
 
@@ -644,11 +668,12 @@ async function follow() {
   told = now;
 }
 
-// Menus: one is open at a time, where there is room for it.
+// Menus: one is open at a time, where there is room for it. What else opens is brought into view.
 
 function toggled(event) {
   const menu = event.target;
-  if (!menu.matches?.(".pu-menu")) return;
+  if (menu.matches(".pu-drop[open]")) menu.lastElementChild.scrollIntoView({ block: "nearest" });
+  if (!menu.matches(".pu-menu")) return;
   const list = menu.querySelector(".pu-menu-list");
   menu.classList.remove("pu-menu-flip");
   if (!menu.open) return;
