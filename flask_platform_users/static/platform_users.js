@@ -14,13 +14,13 @@ const OPEN = ":is(.pu-menu, .pu-drop)[open]";
 const SAYS = "[data-pu-says], .pu-empty-title, .pu-range, caption";
 const PAUSE = 300;
 const FADE = 32; // so wide a row of tabs fades at its end
-const HELD = 4000;
+const HELD = { csv: 3000, page: 30_000 };
 const TAKES_KEYS = `${TYPED}, select, textarea, :is([role=listbox], [role=menu], [role=grid],
   [role=tree], [role=combobox], [role=slider], [role=spinbutton], [role=application])`;
 
 let asked = null; // another state of this page, while it is under way
 let coming = null; // a form for the dialog, while it is under way
-let news = null; // what was done and is not told yet: an argument of the address, and what to focus
+let refreshing = false; // whether what comes is the same list as before, after something was done
 let shown = here(); // the address whose state is on the page
 let typing = null; // the field that is being typed in: what comes does not overwrite it
 let opener = null; // what the dialog was opened from
@@ -42,6 +42,8 @@ function start() {
   addEventListener("click", leaving);
   addEventListener("submit", leaving);
   dialog?.addEventListener("close", closed);
+  history.scrollRestoration = "auto";
+  if (history.state?.dialog) history.replaceState(null, "");
   settle();
 }
 
@@ -113,61 +115,77 @@ function busy() {
 }
 
 // Shows another state of this page: `push` as a new entry of the browser's history, which a search
-// that is being typed makes once; `moves` if the browser's history led here.
-async function visit(url, { push = url !== shown, place, moves = false } = {}) {
+// that is being typed makes once; `moves` if the browser's history led here; `again` if it is asked
+// for because something was done. Returns whether it is shown.
+async function visit(url, { push = url !== shown, place, moves = false, again = false } = {}) {
   asked?.abort();
-  coming?.abort();
+  if (!again) coming?.abort();
   clearTimeout(pause);
-  const mine = (asked = Object.assign(new AbortController(), { url, push, moves }));
-  const from = new URL(url);
-  if (news) from.searchParams.set(news.name, news.value);
+  sought = null;
+  const mine = (asked = Object.assign(new AbortController(), { url, push, place, moves }));
   busy();
   try {
     let answer;
     do {
       if (!(await save())) return;
-      answer = await load(from, { part: "results", signal: mine.signal });
+      answer = await load(url, { part: "results", signal: mine.signal });
     } while (!isKept()); // ticked meanwhile
     const isUnread = answer.status === 400 && answer.page?.querySelector("#pu-wrong");
     if (!isUnread && !isOurs(answer, url)) throw new Error("Another page came");
     if (push && !(typing && began)) {
       began = Boolean(typing);
-      history.replaceState({ ...history.state, y: scrollY }, "");
-      history.pushState({}, "", url);
+      if (history.state?.dialog) history.replaceState({}, "", url);
+      else {
+        history.replaceState({ ...history.state, y: scrollY }, "");
+        history.pushState({}, "", url);
+      }
+      history.scrollRestoration = "auto";
     } else if (url !== here()) history.replaceState(history.state, "", url);
     shown = here();
+    refreshing = again;
     show(answer.page);
     if (place !== undefined) scrollTo(0, place);
-    if (news) announce(news.back);
-    else say((page.querySelector(SAYS) ?? page.querySelector("h1"))?.textContent);
-    news = null;
+    if (again) return true;
+    for (const old of told()) old.remove();
+    say((page.querySelector(SAYS) ?? page.querySelector("h1"))?.textContent);
+    return true;
   } catch (error) {
-    if (mine.signal.aborted) return;
+    if (mine.signal.aborted || again) return;
     if (error instanceof NoAnswer && !moves && tell("offline")) return;
-    if (from.href === location.href) location.reload();
-    else location.assign(from);
+    if (url === here()) location.reload();
+    else location.assign(url);
   } finally {
+    refreshing = false;
     if (asked === mine) asked = null;
     busy();
   }
 }
 
-// Says what went wrong, beside the form that is open or above the page, and leaves all as it is.
-function tell(what, text) {
+// Says what went wrong, in the form that it is about or above the page, and leaves all as it is.
+function tell(what, { form, text } = {}) {
   const known = root.querySelector(`template[data-pu-tells=${what}]`);
   if (!known) return false;
-  for (const old of root.querySelectorAll("[data-pu-told]")) old.remove();
   const message = known.content.firstElementChild.cloneNode(true);
-  message.dataset.puTold = "";
-  if (text) message.querySelector("span").textContent = text;
-  const buttons = dialog?.open && dialog.querySelector(".pu-form-buttons");
-  if (buttons) buttons.before(message);
-  else {
-    page.prepend(message);
-    if (message.showPopover) float(message);
-  }
-  say(message.querySelector("span").textContent);
+  const words = message.querySelector("span");
+  if (text) words.textContent = text;
+  const isOpen = form && dialog?.open && dialog.contains(form);
+  const title = form && !isOpen && form.querySelector("h1")?.textContent;
+  if (title) words.textContent = `${title}: ${words.textContent}`;
+  putUp(message, isOpen ? form.querySelector(".pu-form-buttons") : null);
   return true;
+}
+
+function told() {
+  return root.querySelectorAll("[data-pu-told]");
+}
+
+// Puts a message up in place of the one before, until another list is asked for or it is dismissed.
+function putUp(message, below) {
+  for (const old of told()) old.remove();
+  message.dataset.puTold = "";
+  (below ?? page).before(message);
+  if (!below && message.showPopover) float(message);
+  say(message.querySelector("span").textContent);
 }
 
 function show(next) {
@@ -206,8 +224,8 @@ function morph(old, next) {
     while (at !== same) at = drop(at);
     if (want.nodeType !== Node.ELEMENT_NODE) {
       if (same.data !== want.data) same.data = want.data;
-    } else if (!same.matches("dialog, [data-pu-sent], [data-pu-keep]")) {
-      const stays = isBeingFilledIn(same);
+    } else if (!same.matches("dialog, [data-pu-keep]")) {
+      const stays = isBeingFilledIn(same, want);
       become(same, want);
       morph(same, want);
       if ("value" in same && !stays && same.value !== want.value) same.value = want.value;
@@ -219,11 +237,13 @@ function morph(old, next) {
 }
 
 // What was filled in and not sent stays; but a list that was asked for shows what it is narrowed by.
-function isBeingFilledIn(field) {
+function isBeingFilledIn(field, next) {
   if (field === typing) return true;
-  if (!news && field.form?.matches(".pu-toolbar")) return false;
-  if (!field.form || field.form.matches("#pu-many")) return false;
-  if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+  if (!refreshing && field.form?.matches(".pu-toolbar")) return false;
+  if (!field.form || field.form.matches("#pu-many") || field.name !== next.name) return false;
+  if (field.matches("[type=checkbox], [type=radio]")) {
+    return field.checked !== field.defaultChecked && field.value === next.value;
+  }
   if (field.matches("select")) {
     const usual = [...field.options].find((option) => option.defaultSelected) ?? field.options[0];
     return field.value !== usual?.value;
@@ -240,13 +260,17 @@ function drop(node) {
 function alike(a, b) {
   if (a.nodeType !== b.nodeType || a.nodeName !== b.nodeName) return false;
   if (a.nodeType !== Node.ELEMENT_NODE) return true;
+  if (a.matches(".pu-undo") && a.getAttribute("action") !== b.getAttribute("action")) return false;
   return a.id === b.id && a.classList[0] === b.classList[0] && a.type === b.type;
 }
 
 function become(old, next) {
   for (const { name } of [...old.attributes]) {
-    if (next.hasAttribute(name) || (name === "open" && !old.matches(".pu-menu"))) continue;
-    old.removeAttribute(name);
+    const isOfThePerson =
+      (name === "open" && !old.matches(".pu-menu")) ||
+      name === "data-pu-sent" ||
+      (name === "aria-disabled" && old.form?.dataset.puSent);
+    if (!next.hasAttribute(name) && !isOfThePerson) old.removeAttribute(name);
   }
   for (const { name, value } of next.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -286,10 +310,16 @@ function leaving(event) {
     save().then((kept) => kept && target.requestSubmit(submitter));
     return;
   }
-  const link = target.closest?.("a[href]:not([target], [download])");
-  if (!link || isForElsewhere(event) || link.href.split("#")[0] === here()) return;
+  const link = target.closest?.("a[href]");
+  if (!link || isForElsewhere(event) || !leads(link)) return;
   event.preventDefault();
   leave(link.href);
+}
+
+// Says whether a link leads to another page in this window.
+function leads(link) {
+  const isHere = link.hash && link.href.split("#")[0] === here();
+  return /^https?:$/.test(link.protocol) && !link.matches("[target], [download]") && !isHere;
 }
 
 // Says whether a click opens another tab or window.
@@ -328,8 +358,8 @@ function clicked(event) {
     event.preventDefault();
     typing = null;
     const turns = link.rel === "next" || link.rel === "prev";
-    visit(url.href).then(() => turns && event.detail && scrollToResults());
-  } else if (!isKept()) {
+    visit(url.href).then((isShown) => isShown && turns && event.detail && scrollToResults());
+  } else if (!isKept() && leads(link)) {
     event.preventDefault();
     leave(link.href);
   }
@@ -343,17 +373,18 @@ function scrollToResults() {
 // Searching and filtering
 
 let pause = 0;
+let sought = null; // the form whose typing is waited for
 let began = false; // whether this typing has its entry in the browser's history already
 
-function find(form, again = false) {
+function find(form, anyway = false) {
   clearTimeout(pause);
+  sought = null;
   const filled = [...new FormData(form)].filter(([, value]) => value !== "");
   const query = new URLSearchParams(filled).toString();
   const url = new URL(form.getAttribute("action"), location);
   const wanted = url.origin + url.pathname + (query && `?${query}`);
-  if (again || wanted !== shown) return visit(wanted);
-  asked?.abort(); // it was taken back
-  if (news) return visit(shown);
+  if (anyway || wanted !== shown) return visit(wanted);
+  if (!asked?.moves) asked?.abort(); // it was taken back
 }
 
 function typed(event) {
@@ -364,8 +395,9 @@ function typed(event) {
   clearTimeout(pause);
   typing = field;
   if (event.isComposing || /[,;\n]|@.*@|:$/.test(field.value)) return; // a word or a list half-way
-  if (field.value) pause = setTimeout(find, PAUSE, form);
-  else find(form);
+  if (!field.value) return find(form);
+  sought = form;
+  pause = setTimeout(find, PAUSE, form);
 }
 
 function left(event) {
@@ -410,7 +442,8 @@ function submitted(event) {
     return save().then((kept) => kept && form.requestSubmit(button));
   }
   hold(form, button);
-  setTimeout(release, HELD, form); // it may lead to no page, or be stopped
+  const held = url.pathname.endsWith(".csv") ? HELD.csv : HELD.page; // or it was stopped
+  setTimeout(release, held, form);
 }
 
 // A button that was pressed is not pressed again until there is an answer, or none for long.
@@ -433,13 +466,14 @@ async function send(form, button, url) {
   const answer = await load(url, { body }).catch(() => null);
   release(form);
   if (answer && answer.url.pathname !== new URL(url).pathname) return arrive(answer, form);
-  const ails = !answer || answer.status >= 500 || answer.status === 429;
-  if (ails && tell(answer ? "failed" : "offline")) return;
   const content = answer && contentOf(answer);
+  const ails = !answer || answer.status >= 500 || answer.status === 429;
   const isFree = !dialog.open || dialog.contains(form);
-  if (content && isFree) return open(content);
-  if (content || !form.isConnected) {
-    return tell("failed", content?.querySelector("[role=alert], h1")?.textContent);
+  if (content && !ails && isFree) return open(content);
+  if (ails || content || !form.isConnected) {
+    if (ails && !dialog.open && dialog.contains(form)) uncover();
+    const text = content?.querySelector("[role=alert]")?.textContent;
+    return tell(answer ? "failed" : "offline", { form, text }) || location.assign(url);
   }
   form.dataset.puPlain = "";
   form.requestSubmit(button);
@@ -448,35 +482,30 @@ async function send(form, button, url) {
 // Goes where what was done leads to: here, if this page can tell it. Another form that was opened
 // meanwhile stays.
 function arrive({ page: next, status, url }, form) {
-  const name = ["done", "unchanged"].find((name) => url.searchParams.has(name));
+  const isDone = ["done", "unchanged"].some((name) => url.searchParams.has(name));
   const isOurs = next && status < 400;
-  const isListed = isOurs && name && page.querySelector("#pu-results");
+  const message = isOurs && isDone && next.querySelector(".pu-message");
+  const isListed = message && page.querySelector("#pu-results");
   if (!isListed && !(isOurs && url.pathname === location.pathname)) {
     if (dialog.contains(form)) location.replace(url); // instead of the dialog's entry
     else location.assign(url);
     return;
   }
-  let back = null;
-  if (dialog.contains(form)) {
-    back = opener;
-    opener = null;
-    dialog.close();
-  } else if (form.closest(".pu-message")) dismiss(form.closest(".pu-message"));
-  if (isListed) {
-    news = { name, value: url.searchParams.get(name), back };
-    return asked ? visit(asked.url, asked) : visit(here());
+  if (dialog.open && dialog.contains(form)) dialog.close();
+  if (form.isConnected && form.closest(".pu-message")) dismiss(form.closest(".pu-message"));
+  if (!isListed) {
+    asked?.abort();
+    show(next);
+    for (const old of told()) old.remove();
+    const shown = page.querySelector(".pu-message");
+    say(shown?.querySelector("span")?.textContent);
+    if (shown?.showPopover) float(shown);
+    return;
   }
-  asked?.abort();
-  show(next);
-  announce(back);
-}
-
-// Tells the message that came with the page.
-function announce(back) {
-  if (back) focusOn(back);
-  const message = page.querySelector(".pu-message");
-  say(message?.querySelector("span")?.textContent);
-  if (message?.showPopover) float(message);
+  putUp(document.importNode(message, true));
+  if (sought) find(sought);
+  else if (asked) visit(asked.url, { ...asked, again: true });
+  else visit(here(), { again: true });
 }
 
 // Lets a message stand above the page, wherever that is scrolled to, until it is dismissed or the
@@ -522,7 +551,8 @@ async function ask(link) {
   if (mine.signal.aborted) return;
   const menu = link.closest(".pu-menu");
   if (menu) menu.open = false;
-  if (answer instanceof NoAnswer && tell("offline")) return;
+  if (answer instanceof NoAnswer && tell("offline")) return focusOn(link);
+  for (const old of told()) old.remove();
   const same = answer.url?.pathname === new URL(url).pathname;
   const content = same && contentOf(answer); // a refusal is an answer too
   if (!content) return leave(url);
@@ -545,17 +575,19 @@ function open(content) {
   title.id = "pu-dialog-title";
   title.tabIndex = -1;
   dialog.querySelector("[data-pu-content]").replaceChildren(part);
-  if (!again) {
-    dialog.showModal();
-    history.scrollRestoration = "manual"; // what is below stays where it is
-    history.pushState({ ...history.state, dialog: true }, "");
-  }
+  if (!again) uncover();
   const wrong = part.querySelector("[data-pu-summary], [role=alert]");
   const first = part.querySelector(`${TYPED}:not([type=hidden]), select, textarea, [type=radio]`);
   const chosen = first?.type === "radio" && part.querySelector("[type=radio]:checked");
   const target = wrong ?? (again ? null : chosen || first) ?? title;
   if (target.tabIndex < 0) target.tabIndex = -1;
   target.focus();
+}
+
+function uncover() {
+  dialog.showModal();
+  history.scrollRestoration = "manual"; // what is below stays where it is
+  history.pushState({ ...history.state, dialog: true }, "");
 }
 
 function closed() {
@@ -569,7 +601,7 @@ function focusOn(element) {
   const target = menu && !menu.open ? menu.querySelector("summary") : element;
   if (target.isConnected) target.focus();
   if (document.activeElement === target) return;
-  const instead = page.querySelector(".pu-message");
+  const instead = root.querySelector(".pu-message");
   if (!instead) return;
   instead.tabIndex = -1;
   instead.focus();
@@ -648,7 +680,7 @@ async function save({ renews = true } = {}) {
 
 // A job that goes on
 
-let told = "";
+let saidAt = 0;
 let missed = 0;
 
 async function follow() {
@@ -664,8 +696,8 @@ async function follow() {
   show(answer.page);
   const text = page.querySelector("[role=status], [data-pu-waits] p")?.textContent;
   const now = Math.floor(Date.now() / 10_000);
-  if (over || now !== told) say(text);
-  told = now;
+  if (over || now !== saidAt) say(text);
+  saidAt = now;
 }
 
 // Menus: one is open at a time, where there is room for it. What else opens is brought into view.

@@ -74,6 +74,11 @@ def choose_action(page: Page, row: int, action: str) -> str:
     return str(line.locator(CONTACTS).text_content())
 
 
+def choose_nobody(page: Page) -> None:
+    page.get_by_role("button", name="Choose nobody").click()
+    expect(page.locator(".pu-bar-text")).to_contain_text("0 chosen")
+
+
 def type_in(page: Page, text: str) -> None:
     page.locator(SEARCH).press_sequentially(text)
 
@@ -130,18 +135,98 @@ def test_a_late_answer_leaves_alone_the_form_that_was_opened_meanwhile(visit: Vi
     expect(page.get_by_role("textbox", name="Note")).to_have_value("Second")
 
 
-def test_what_was_done_is_told_on_the_list_that_was_asked_for_meanwhile(visit: Visit) -> None:
+def test_what_was_done_is_told_at_once_and_the_list_follows(visit: Visit) -> None:
     page = begin(visit)
-    with held(page, "done="):
+    message = page.locator(".pu-message")
+    with held(page, "users/?status=active"):
         choose_action(page, 1, "Add note")
         page.get_by_role("textbox", name="Note").fill("On the way")
         page.get_by_role("dialog").get_by_role("button", name="Add note").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
-        page.get_by_role("link", name="Next").click()
-    expect(page.locator(".pu-message").first).to_contain_text("wrote a note")
-    expect(page.locator(".pu-table tbody .pu-col-no").first).to_contain_text("26")
+        expect(message).to_contain_text("wrote a note")
+        page.locator(SEARCH).press_sequentially("a, b, xx")
+        page.wait_for_timeout(400)
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    expect(page.locator(SEARCH)).to_have_value("a, b, xx")
+    expect(page.locator(SEARCH)).to_be_focused()
+    expect(page.locator("[name=key]:checked")).to_have_count(0)
+    expect(message).to_contain_text("wrote a note")
+    page.get_by_role("link", name="Next").click()
     expect(page).to_have_url(re.compile("cursor"))
+    expect(message).to_have_count(0)
     assert is_kept(page)
+
+
+def test_what_was_done_is_told_though_its_list_does_not_come(visit: Visit) -> None:
+    page = begin(visit)
+    choose_action(page, 1, "Add note")
+    page.get_by_role("textbox", name="Note").fill("Far from the mast")
+    with answered(page, "users/?status=active", None, "GET"):
+        page.get_by_role("dialog").get_by_role("button", name="Add note").click()
+        expect(page.locator(".pu-message")).to_contain_text("wrote a note")
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+    expect(page.locator(".pu-message")).to_have_count(1)
+    forget_errors(visit, "ERR_INTERNET_DISCONNECTED")
+
+
+def test_what_fails_after_another_form_was_opened_is_told_by_its_name(visit: Visit) -> None:
+    page = begin(visit)
+    choose_action(page, 1, "Block")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("Overdue since May")
+    under_way: list[Route] = []
+    page.route("**/do/block/*", lambda route: under_way.append(route))
+    dialog.get_by_role("button", name="Block", exact=True).click()
+    page.keyboard.press("Escape")
+    choose_action(page, 3, "Add note")
+    page.get_by_role("textbox", name="Note").fill("Second")
+    under_way[0].fulfill(status=500, content_type="text/html", body="<h1>Oh</h1>")
+    expect(page.locator(".pu-message")).to_contain_text("Block: This could not be done just now")
+    expect(dialog.locator(".pu-message")).to_have_count(0)
+    expect(page.get_by_role("textbox", name="Note")).to_have_value("Second")
+    forget_errors(visit, "500")
+
+
+def test_a_form_that_was_put_away_while_it_failed_comes_back_as_it_was(visit: Visit) -> None:
+    page = begin(visit)
+    choose_action(page, 1, "Block")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("Overdue since May")
+
+    def fail(route: Route) -> None:
+        page.keyboard.press("Escape")
+        route.abort("internetdisconnected")
+
+    page.route("**/do/block/*", fail)
+    dialog.get_by_role("button", name="Block", exact=True).click()
+    expect(dialog.locator(".pu-message")).to_contain_text("There was no answer.")
+    expect(dialog.get_by_label("Reason")).to_have_value("Overdue since May")
+    forget_errors(visit, "ERR_INTERNET_DISCONNECTED")
+
+
+def test_the_way_forward_stays_open_after_dialogs(visit: Visit) -> None:
+    page = begin(visit)
+    with held(page, "cursor="):
+        page.get_by_role("link", name="Next").click()
+        choose_action(page, 1, "Add note")
+        expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page).to_have_url(re.compile("cursor="))
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile("cursor="))
+    page.go_back()
+    expect(page).not_to_have_url(re.compile("cursor="))
+    page.go_forward()
+    expect(page).to_have_url(re.compile("cursor="))
+    expect(page.locator(".pu-table tbody .pu-col-no").first).to_contain_text("26")
+    choose_action(page, 1, "Add note")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.reload()
+    page.get_by_role("link", name="Previous").click()
+    expect(page.locator(".pu-table tbody .pu-col-no").first).to_have_text("1")
+    page.go_back()
+    page.go_forward()
+    expect(page.locator(".pu-table tbody .pu-col-no").first).to_have_text("1")
+    assert page.evaluate("history.scrollRestoration") == "auto"
 
 
 def test_a_search_that_is_taken_back_while_it_is_under_way_is_not_done(visit: Visit) -> None:
@@ -210,9 +295,10 @@ def test_ticks_count_that_are_made_while_the_next_page_is_under_way(visit: Visit
     expect(page.locator(".pu-bar-text")).to_contain_text("1 chosen")
     page.locator("[name=key]").nth(1).check()
     page.get_by_role("link", name="Home").click()
+    page.wait_for_url(f"{visit.address}/")
     page.go_back()
     expect(page.locator(".pu-bar-text")).to_contain_text("2 chosen")
-    page.get_by_role("button", name="Choose nobody").click()
+    choose_nobody(page)
 
 
 def test_ticks_are_kept_with_a_new_token_where_the_old_one_is_too_old(visit: Visit) -> None:
@@ -224,7 +310,7 @@ def test_ticks_are_kept_with_a_new_token_where_the_old_one_is_too_old(visit: Vis
     expect(page.locator(".pu-bar-text")).to_contain_text("1 chosen")
     assert is_kept(page)
     forget_errors(visit, "400")
-    page.get_by_role("button", name="Choose nobody").click()
+    choose_nobody(page)
 
 
 def test_without_a_connection_the_page_stays_and_says_so(visit: Visit) -> None:
@@ -250,7 +336,7 @@ def test_a_form_that_was_not_answered_well_stays_as_it_was_and_is_sent_once(
     dialog.get_by_label("Reason").fill("Overdue since May")
     with answered(page, "/do/block/", status) as asked:
         dialog.get_by_role("button", name="Block", exact=True).click()
-        expect(dialog.locator(".pu-message")).to_contain_text("Nothing that you typed is lost")
+        expect(dialog.locator(".pu-message")).to_contain_text("ry again")
     expect(dialog.get_by_label("Reason")).to_have_value("Overdue since May")
     assert len(asked) == 1
     dialog.get_by_role("button", name="Block", exact=True).click()
@@ -371,4 +457,4 @@ def test_on_a_phone_the_list_is_sorted_and_ticked_as_a_whole(visit: Visit) -> No
     )
     page.locator("[data-pu-all]").check()
     expect(page.locator(".pu-bar-text")).to_contain_text("25 chosen")
-    page.get_by_role("button", name="Choose nobody").click()
+    choose_nobody(page)
