@@ -1,6 +1,5 @@
 """What can be wrong with the actions of a mount: one sentence each."""
 
-import re
 from collections.abc import Iterator, Sequence
 from string import Formatter
 from typing import Any
@@ -8,9 +7,7 @@ from typing import Any
 import wtforms
 
 from .actions import Action
-from .faults import is_text, kind_faults, repeated, shown
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+from .faults import IDENTIFIER, is_text, kind_faults, repeated, shown
 
 
 def action_faults(actions: Sequence[Any]) -> Iterator[str]:
@@ -57,7 +54,7 @@ def _text_faults(action: Action) -> Iterator[str]:
             f"{kind}.done is {action.done!r}; expected a sentence whose only fields are "
             "{who} and {user}, such as '{who} blocked {user}.'."
         )
-    if not _NAME.fullmatch(str(getattr(action, "name", "x"))):
+    if not IDENTIFIER.fullmatch(str(getattr(action, "name", "x"))):
         yield (
             f"{kind}.name is {action.name!r}; expected a lower-case identifier, such as "
             "'extend_trial'."

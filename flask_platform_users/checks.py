@@ -1,7 +1,6 @@
 """What can be wrong with a configuration: one sentence each, all of them at once."""
 
 import inspect
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from .billing import Billing
 from .billing_checks import model_billing_faults
 from .column_checks import column_faults
 from .faults import (
+    IDENTIFIER,
     called,
     expression_faults,
     function_faults,
@@ -45,7 +45,6 @@ from .model_billing import ModelBilling
 from .panels import DEFAULT_PANELS, Panel
 from .policy import Policy
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST_GRACE = timedelta(days=36525)
 
 
@@ -114,7 +113,7 @@ def argument_faults(
             f"PlatformUsers(billing=...) was given {shown(billing)}; expected an object with a "
             "method subscription(user), such as billing=AcmeBilling()."
         )
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
         yield (
             f"PlatformUsers(name=...) was given {name!r}; expected a lower-case identifier, "
             "such as name='clients'."
@@ -174,7 +173,7 @@ def panel_faults(app: Flask, panels: Sequence[Any]) -> Iterator[str]:
         )
     ours = [panel.template for panel in DEFAULT_PANELS]
     for panel in good:
-        if not isinstance(panel.name, str) or not _NAME.fullmatch(panel.name):
+        if not isinstance(panel.name, str) or not IDENTIFIER.fullmatch(panel.name):
             yield (
                 f"Panel(name) was given {panel.name!r}; expected a lower-case identifier, such as "
                 "'tickets'."
@@ -284,7 +283,7 @@ def entry_faults(platform: Any, action: Any, reason: Any, changes: Any) -> Itera
             "record(platform=...) is not given and the actor runs no platform; expected the key of "
             "the platform, such as record(platform=user.platform_id, ...)."
         )
-    if not isinstance(action, str) or not _NAME.fullmatch(action) or len(action) > 64:
+    if not isinstance(action, str) or not IDENTIFIER.fullmatch(action) or len(action) > 64:
         yield (
             f"record(action=...) was given {action!r}; expected a lower-case identifier of up to "
             "64 characters, such as 'invoice_sent'."
@@ -501,7 +500,7 @@ def _count_faults(users: Users, count: Count, tables: set[sa.FromClause]) -> Ite
 
 def _name_faults(counts: Sequence[Count]) -> Iterator[str]:
     for count in counts:
-        if not _NAME.fullmatch(str(count.name)):
+        if not IDENTIFIER.fullmatch(str(count.name)):
             yield (
                 f"Count(name) was given {count.name!r}; expected a lower-case identifier, "
                 "such as 'whatsapp'."

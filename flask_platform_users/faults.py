@@ -1,6 +1,7 @@
 """What the sentences on a wrong configuration have in common."""
 
 import inspect
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -11,6 +12,9 @@ from jinja2 import TemplateNotFound
 from sqlalchemy.orm import RelationshipProperty
 
 T = TypeVar("T")
+
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+"""What names are that stand in addresses, classes of the page and the history."""
 
 _EXAMPLES = {
     "channels": "Count(...)",

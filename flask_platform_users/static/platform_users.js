@@ -120,8 +120,7 @@ function busy() {
 async function visit(url, { push = url !== shown, place, moves = false, again = false } = {}) {
   asked?.abort();
   if (!again) coming?.abort();
-  clearTimeout(pause);
-  sought = null;
+  seek();
   const mine = (asked = Object.assign(new AbortController(), { url, push, place, moves }));
   busy();
   try {
@@ -146,7 +145,7 @@ async function visit(url, { push = url !== shown, place, moves = false, again = 
     show(answer.page);
     if (place !== undefined) scrollTo(0, place);
     if (again) return true;
-    for (const old of told()) old.remove();
+    takeDown();
     say((page.querySelector(SAYS) ?? page.querySelector("h1"))?.textContent);
     return true;
   } catch (error) {
@@ -175,13 +174,13 @@ function tell(what, { form, text } = {}) {
   return true;
 }
 
-function told() {
-  return root.querySelectorAll("[data-pu-told]");
+function takeDown() {
+  for (const old of root.querySelectorAll("[data-pu-told]")) old.remove();
 }
 
 // Puts a message up in place of the one before, until another list is asked for or it is dismissed.
 function putUp(message, below) {
-  for (const old of told()) old.remove();
+  takeDown();
   message.dataset.puTold = "";
   (below ?? page).before(message);
   if (!below && message.showPopover) float(message);
@@ -282,7 +281,7 @@ function moved() {
   if (dialog?.open) dialog.close();
   else if (history.state?.dialog) return history.back(); // it shows nothing any more
   history.scrollRestoration = "auto";
-  clearTimeout(pause);
+  seek();
   if (here() === shown) {
     if (asked?.moves) asked.abort();
     return;
@@ -302,18 +301,22 @@ function returned(event) {
 
 // Keeps the ticks where the page is left by a link or a form of the host's.
 function leaving(event) {
-  const { target, submitter } = event;
+  const { target } = event;
   if (!root.isConnected || root.contains(target) || event.defaultPrevented || isKept()) return;
   if (event.type === "submit") {
     if (target.matches("[target], [method=dialog i]")) return;
-    event.preventDefault();
-    save().then((kept) => kept && target.requestSubmit(submitter));
-    return;
+    return keepFirst(event);
   }
   const link = target.closest?.("a[href]");
   if (!link || isForElsewhere(event) || !leads(link)) return;
   event.preventDefault();
   leave(link.href);
+}
+
+// Sends a form once the ticks are kept.
+async function keepFirst(event) {
+  event.preventDefault();
+  if (await save()) event.target.requestSubmit(event.submitter);
 }
 
 // Says whether a link leads to another page in this window.
@@ -373,12 +376,18 @@ function scrollToResults() {
 // Searching and filtering
 
 let pause = 0;
-let sought = null; // the form whose typing is waited for
+let sought = null; // the form that is looked for once the typing pauses
 let began = false; // whether this typing has its entry in the browser's history already
 
-function find(form, anyway = false) {
+// Waits for a pause in the typing, or for nothing any more.
+function seek(form = null) {
   clearTimeout(pause);
-  sought = null;
+  sought = form;
+  if (form) pause = setTimeout(find, PAUSE, form);
+}
+
+function find(form, anyway = false) {
+  seek();
   const filled = [...new FormData(form)].filter(([, value]) => value !== "");
   const query = new URLSearchParams(filled).toString();
   const url = new URL(form.getAttribute("action"), location);
@@ -392,12 +401,11 @@ function typed(event) {
   const form = field.form;
   if (form?.querySelector("[data-pu-foreseen]")) foresee(form);
   if (!form?.matches("[data-pu-search]") || field.type !== "search") return;
-  clearTimeout(pause);
+  seek();
   typing = field;
   if (event.isComposing || /[,;\n]|@.*@|:$/.test(field.value)) return; // a word or a list half-way
-  if (!field.value) return find(form);
-  sought = form;
-  pause = setTimeout(find, PAUSE, form);
+  if (field.value) seek(form);
+  else find(form);
 }
 
 function left(event) {
@@ -437,10 +445,7 @@ function submitted(event) {
     return send(form, button, url.href);
   }
   if (form.matches("#pu-many")) kept = marks();
-  else if (!isKept()) {
-    event.preventDefault();
-    return save().then((kept) => kept && form.requestSubmit(button));
-  }
+  else if (!isKept()) return keepFirst(event);
   hold(form, button);
   const held = url.pathname.endsWith(".csv") ? HELD.csv : HELD.page; // or it was stopped
   setTimeout(release, held, form);
@@ -484,8 +489,8 @@ async function send(form, button, url) {
 function arrive({ page: next, status, url }, form) {
   const isDone = ["done", "unchanged"].some((name) => url.searchParams.has(name));
   const isOurs = next && status < 400;
-  const message = isOurs && isDone && next.querySelector(".pu-message");
-  const isListed = message && page.querySelector("#pu-results");
+  const message = isOurs && next.querySelector(".pu-message");
+  const isListed = isDone && message && page.querySelector("#pu-results");
   if (!isListed && !(isOurs && url.pathname === location.pathname)) {
     if (dialog.contains(form)) location.replace(url); // instead of the dialog's entry
     else location.assign(url);
@@ -493,17 +498,12 @@ function arrive({ page: next, status, url }, form) {
   }
   if (dialog.open && dialog.contains(form)) dialog.close();
   if (form.isConnected && form.closest(".pu-message")) dismiss(form.closest(".pu-message"));
+  if (message) putUp(message); // it is taken out of the page that came
+  else takeDown();
   if (!isListed) {
     asked?.abort();
     show(next);
-    for (const old of told()) old.remove();
-    const shown = page.querySelector(".pu-message");
-    say(shown?.querySelector("span")?.textContent);
-    if (shown?.showPopover) float(shown);
-    return;
-  }
-  putUp(document.importNode(message, true));
-  if (sought) find(sought);
+  } else if (sought) find(sought);
   else if (asked) visit(asked.url, { ...asked, again: true });
   else visit(here(), { again: true });
 }
@@ -542,7 +542,7 @@ async function ask(link) {
   const url = link.href; // the link may lead elsewhere once the list has changed
   if (coming?.url === url) return;
   coming?.abort();
-  clearTimeout(pause);
+  clearTimeout(pause); // it is looked for when the form is closed
   const mine = (coming = Object.assign(new AbortController(), { url }));
   busy();
   const answer = await load(url, { signal: mine.signal }).catch((error) => error);
@@ -552,7 +552,7 @@ async function ask(link) {
   const menu = link.closest(".pu-menu");
   if (menu) menu.open = false;
   if (answer instanceof NoAnswer && tell("offline")) return focusOn(link);
-  for (const old of told()) old.remove();
+  takeDown();
   const same = answer.url?.pathname === new URL(url).pathname;
   const content = same && contentOf(answer); // a refusal is an answer too
   if (!content) return leave(url);
@@ -594,6 +594,7 @@ function closed() {
   if (history.state?.dialog) history.back();
   if (opener) focusOn(opener);
   opener = null;
+  if (sought) find(sought);
 }
 
 function focusOn(element) {
@@ -648,21 +649,16 @@ function count(event) {
   all.indeterminate = here > 0 && !all.checked;
 }
 
-function post() {
-  const form = root.querySelector("#pu-many");
-  const body = new URLSearchParams(new FormData(form));
-  body.set("go", "keep");
-  const sent = { method: "POST", body, redirect: "manual" };
-  return fetch(form.getAttribute("action"), sent);
-}
-
 // Tells the server who is ticked, with a new token where the old one is too old; if that fails, the
 // form is sent and its answer says why.
 async function save({ renews = true } = {}) {
   if (isKept()) return true;
   const form = root.querySelector("#pu-many");
   const now = marks();
-  const answer = await post().catch(() => null);
+  const body = new URLSearchParams(new FormData(form));
+  body.set("go", "keep");
+  const sent = { method: "POST", body, redirect: "manual" };
+  const answer = await fetch(form.getAttribute("action"), sent).catch(() => null);
   if (answer?.type === "opaqueredirect") {
     kept = now;
     return true;

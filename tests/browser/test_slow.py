@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from flask import Flask, Response, request
-from playwright.sync_api import Error, Page, Route, expect
+from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from .conftest import Visit
 
@@ -74,6 +74,20 @@ def choose_action(page: Page, row: int, action: str) -> str:
     return str(line.locator(CONTACTS).text_content())
 
 
+def write_note(page: Page, text: str) -> None:
+    """Fill in the note that is asked for, and send it."""
+    page.get_by_role("textbox", name="Note").fill(text)
+    page.get_by_role("dialog").get_by_role("button", name="Add note").click()
+
+
+def begin_block(page: Page) -> Locator:
+    """Ask for the block of a user and fill it in; return the dialog."""
+    choose_action(page, 1, "Block")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("Overdue since May")
+    return dialog
+
+
 def choose_nobody(page: Page) -> None:
     page.get_by_role("button", name="Choose nobody").click()
     expect(page.locator(".pu-bar-text")).to_contain_text("0 chosen")
@@ -124,8 +138,7 @@ def test_a_late_answer_leaves_alone_the_form_that_was_opened_meanwhile(visit: Vi
     page = begin(visit)
     with held(page, "/do/add_note/", "POST"):
         first = choose_action(page, 1, "Add note")
-        page.get_by_role("textbox", name="Note").fill("First")
-        page.get_by_role("dialog").get_by_role("button", name="Add note").click()
+        write_note(page, "First")
         page.keyboard.press("Escape")
         choose_action(page, 3, "Add note")
         page.get_by_role("textbox", name="Note").fill("Second")
@@ -140,8 +153,7 @@ def test_what_was_done_is_told_at_once_and_the_list_follows(visit: Visit) -> Non
     message = page.locator(".pu-message")
     with held(page, "users/?status=active"):
         choose_action(page, 1, "Add note")
-        page.get_by_role("textbox", name="Note").fill("On the way")
-        page.get_by_role("dialog").get_by_role("button", name="Add note").click()
+        write_note(page, "On the way")
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(message).to_contain_text("wrote a note")
         page.locator(SEARCH).press_sequentially("a, b, xx")
@@ -171,9 +183,7 @@ def test_what_was_done_is_told_though_its_list_does_not_come(visit: Visit) -> No
 
 def test_what_fails_after_another_form_was_opened_is_told_by_its_name(visit: Visit) -> None:
     page = begin(visit)
-    choose_action(page, 1, "Block")
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Reason").fill("Overdue since May")
+    dialog = begin_block(page)
     under_way: list[Route] = []
     page.route("**/do/block/*", lambda route: under_way.append(route))
     dialog.get_by_role("button", name="Block", exact=True).click()
@@ -189,9 +199,7 @@ def test_what_fails_after_another_form_was_opened_is_told_by_its_name(visit: Vis
 
 def test_a_form_that_was_put_away_while_it_failed_comes_back_as_it_was(visit: Visit) -> None:
     page = begin(visit)
-    choose_action(page, 1, "Block")
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Reason").fill("Overdue since May")
+    dialog = begin_block(page)
 
     def fail(route: Route) -> None:
         page.keyboard.press("Escape")
@@ -270,6 +278,27 @@ def test_a_click_right_after_typing_counts_and_not_the_typing(visit: Visit) -> N
     expect(page).to_have_url(re.compile(r"\?status=inactive$"))
 
 
+def test_a_search_that_a_form_cut_short_is_done_once_the_form_is_put_away(visit: Visit) -> None:
+    page = begin(visit)
+    type_in(page, "holm")
+    choose_action(page, 1, "Add note")
+    page.wait_for_timeout(500)
+    expect(page).not_to_have_url(re.compile("q="))
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile("q=holm"))
+
+
+def test_a_list_that_is_half_typed_waits_also_when_something_was_done(visit: Visit) -> None:
+    page = begin(visit)
+    type_in(page, "a@acme.example, b")
+    choose_action(page, 1, "Add note")
+    write_note(page, "x")
+    expect(page.locator(".pu-message")).to_contain_text("wrote a note")
+    page.wait_for_timeout(500)
+    expect(page).not_to_have_url(re.compile("q="))
+    expect(page.locator(SEARCH)).to_have_value("a@acme.example, b")
+
+
 def test_going_back_and_forth_quickly_ends_where_the_browser_is(visit: Visit) -> None:
     page = begin(visit, "/")
     page.locator(".pu-card-link", has_text="Inactive").click()
@@ -331,9 +360,7 @@ def test_a_form_that_was_not_answered_well_stays_as_it_was_and_is_sent_once(
     visit: Visit, status: int | None
 ) -> None:
     page = begin(visit)
-    choose_action(page, 1, "Block")
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Reason").fill("Overdue since May")
+    dialog = begin_block(page)
     with answered(page, "/do/block/", status) as asked:
         dialog.get_by_role("button", name="Block", exact=True).click()
         expect(dialog.locator(".pu-message")).to_contain_text("ry again")
@@ -356,8 +383,7 @@ def test_what_was_filled_in_elsewhere_stays_when_an_answer_comes(visit: Visit) -
     expect(page.get_by_label("Name of the view")).to_have_value("Mine")
     page.locator(SEARCH).fill("a@acme.example, b@acme.exam")
     choose_action(page, 0, "Add note")
-    page.get_by_role("textbox", name="Note").fill("x")
-    page.get_by_role("dialog").get_by_role("button", name="Add note").click()
+    write_note(page, "x")
     expect(page.locator(".pu-message").first).to_contain_text("wrote a note")
     expect(page.locator(SEARCH)).to_have_value("a@acme.example, b@acme.exam")
     assert is_kept(page)
@@ -424,8 +450,7 @@ def test_panels_of_the_host_keep_what_is_in_them_when_the_page_changes(visit: Vi
     actions = page.get_by_role("navigation", name="Actions")
     actions.locator("summary").click()
     actions.get_by_role("link", name="Add note").click()
-    page.get_by_role("textbox", name="Note").fill("x")
-    page.get_by_role("dialog").get_by_role("button", name="Add note").click()
+    write_note(page, "x")
     expect(page.locator(".pu-message").first).to_contain_text("wrote a note")
     expect(page.locator("#remark")).to_have_value("Half a remark")
     expect(page.locator("#drawn")).to_have_text("A chart")
